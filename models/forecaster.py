@@ -1,0 +1,328 @@
+"""The forecaster: a panel and a horizon in, a fitted model with honest intervals out.
+
+`fit` finds out what the data allow, trains a recurrent network on the residual over a naive forecast, and lets the
+gate decide whether the network or the naive serves. Habits of scikit-learn: no work in the constructor, `fit` returns
+self, what was learnt ends in `_`. The same data, settings and seed give the same bits.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from models import evaluate, optim, rnn, windows
+from models.bases import seasonal_naive
+from models.errors import BadInputError, BadModelBytesError, DivergedError, NotEnoughDataError
+from models.intervals import conformal_radii
+from models.losses import mse
+from models.metrics import naive_scale, scaled_errors
+from models.rnn import Array
+from models.windows import CLIP, Windows
+
+FORMAT = 1  # of the saved bytes
+MIN_ORIGINS = 20  # windows to calibrate on: the fewest with which a 95 % interval means something
+MIN_TRAIN = 100  # windows to train the network on; with fewer the naive serves
+MIN_PATCHES = 8  # steps that back-propagation runs over, at least, where the lookback allows
+SEASONS_NEEDED = 4  # whole seasons that a history must hold before the season is believed
+VALIDATION_SHARE = 0.2
+FLOOR_SHARE = 0.1  # of a series' usual move: a calmer window is scaled as if it moved that much
+
+Progress = Callable[[int, int], None]
+Histories = Mapping[str, Sequence[Array]]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One series' forecast: mean and naive (H,); lo and hi (n_levels, H)."""
+
+    mean: Array
+    naive: Array
+    lo: Array
+    hi: Array
+
+
+def values_needed(horizon: int) -> int:
+    """The fewest consecutive values of one series that a first fit can work with."""
+    return 2 + horizon + MIN_ORIGINS - 1
+
+
+class Forecaster:
+    """Forecasts `horizon` steps of any series of a panel.
+
+    horizon: steps ahead. seasons: lengths in steps of the seasons that the data may have. lookback: steps the model
+    takes in; None finds one. levels: of the prediction intervals, in percent. seed: of all randomness.
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        *,
+        seasons: Sequence[int] = (),
+        lookback: int | None = None,
+        levels: Sequence[int] = (80, 95),
+        seed: int = 0,
+        hidden: int = 32,
+        n_steps: int = 500,
+        batch: int = 128,
+        rate: float = 3e-3,
+    ) -> None:
+        self.horizon = horizon
+        self.seasons = tuple(seasons)
+        self.lookback = lookback
+        self.levels = tuple(levels)
+        self.seed = seed
+        self.hidden = hidden
+        self.n_steps = n_steps
+        self.batch = batch
+        self.rate = rate
+
+    # What `fit` learns.
+    kind_: str  # "rnn", or "naive" or "seasonal_naive" where nothing beats it
+    verdict_: evaluate.Verdict
+    season_: int  # of the naive forecast, in steps; 1 is the last value
+    lookback_: int
+    patch_: int
+    floors_: dict[str, float]  # of each series, the smallest scale of a window
+    usual_errors_: dict[str, float]  # of each series, the mean absolute error out of sample
+    radii_: Array  # (n_levels, H), in units of a window's `_reach`
+    parameters_: rnn.Parameters | None
+    validation_: Windows | None  # the windows that the gate looked at; not saved
+    units_: Array | None  # (n_validation,), of their errors: what the naive errs on their series; not saved
+
+    def fit(self, histories: Histories, progress: Progress | None = None) -> Self:
+        """Fit to the segments of each series, each (n_i,) and finite; tell progress (steps done, of how many).
+
+        Raises NotEnoughDataError where no series has `values_needed(horizon)` consecutive values.
+        """
+        longest = max((len(values) for segments in histories.values() for values in segments), default=0)
+        if longest < values_needed(self.horizon):
+            raise NotEnoughDataError(
+                f"{longest} consecutive values, but a horizon of {self.horizon} needs {values_needed(self.horizon)}"
+            )
+        usable = [s for s in self.seasons if s > 1 and SEASONS_NEEDED * s + self.horizon <= longest]
+        self.lookback_, self.patch_ = _window_sizes(longest, self.horizon, usable, self.lookback)
+        everything = windows.cut(list(histories.values()), self.lookback_, self.horizon)
+        train, valid = windows.split(everything, VALIDATION_SHARE, MIN_ORIGINS)
+        older = train if len(train) else valid
+        self.season_ = _best_season(older, [1, *(season for season in usable if season < self.lookback_)])
+        floors = FLOOR_SHARE * np.array([_usual_move(older, k, self.season_) for k in range(len(histories))])
+        self.floors_ = dict(zip(histories, floors.tolist(), strict=True))
+        self.parameters_ = self._train(train, floors[train.series], progress) if len(train) >= MIN_TRAIN else None
+        self._choose(valid, floors[valid.series])
+        self._calibrate(valid, floors[valid.series], list(histories))
+        return self
+
+    def _choose(self, valid: Windows, floors: Array) -> None:
+        """Let the gate decide on the validation windows whether the network or a naive forecast serves."""
+        contexts, targets = valid.contexts(), valid.targets()
+        yardsticks = ("naive",) if self.season_ == 1 else ("naive", "seasonal_naive")
+        candidates = (*yardsticks, "rnn") if self.parameters_ is not None else yardsticks
+        naive = np.abs(targets - seasonal_naive(contexts, self.season_, self.horizon)).mean(axis=1)
+        self.validation_ = valid
+        self.units_ = windows.floored(_mean_by(valid.series, naive)[valid.series], contexts)
+        errors = {kind: scaled_errors(self._mean(contexts, floors, kind), targets, self.units_) for kind in candidates}
+        self.verdict_ = evaluate.gate(errors, evaluate.folds(valid.series), yardsticks=yardsticks)
+        self.kind_ = self.verdict_.winner
+        if self.kind_ == "naive":
+            self.season_ = 1
+        if self.kind_ != "rnn":
+            self.parameters_ = None
+
+    def _calibrate(self, valid: Windows, floors: Array, names: Sequence[str]) -> None:
+        """Find the intervals' radii on the validation windows."""
+        contexts = valid.contexts()
+        residuals = valid.targets() - self._mean(contexts, floors, self.kind_)
+        errors = _mean_by(valid.series, np.abs(residuals).mean(axis=1))
+        self.usual_errors_ = {names[k]: float(errors[k]) for k in np.unique(valid.series)}
+        reach = self._reach(contexts, floors, errors[valid.series])
+        self.radii_ = conformal_radii(residuals / reach[:, None], self.levels)
+
+    def forecast(self, name: str, context: Array) -> Forecast:
+        """Forecast the steps after `context`, the newest consecutive values of series `name`: (n,) with n ≥ lookback_.
+
+        Raises NotEnoughDataError where the context is too short, BadInputError where it is not finite.
+        """
+        if len(context) < self.lookback_:
+            raise NotEnoughDataError(f"{len(context)} consecutive values, but the model takes in {self.lookback_}")
+        contexts = context[None, -self.lookback_ :]
+        if not np.isfinite(contexts).all():
+            raise BadInputError("the context holds NaN or infinity; drop such values first")
+        floors = np.array([self.floors_.get(name, 0.0)])
+        mean = self._mean(contexts, floors, self.kind_)[0]
+        scale = windows.scales(contexts, self.season_, floors)
+        reach = self.radii_ * self._reach(contexts, floors, np.array([self.usual_errors_.get(name, scale[0])]))
+        naive = seasonal_naive(contexts, self.season_, self.horizon)[0]
+        return Forecast(mean=mean, naive=naive, lo=mean - reach, hi=mean + reach)
+
+    def outdoes(self, champion: "Forecaster", names: Sequence[str]) -> tuple[bool, str]:
+        """Whether this fresh fit forecasts its own validation windows at least as well as the champion; and why, in
+        words.
+
+        names: the series in the order of `fit`. The champion was fitted on older data, so it has not trained on these
+        windows.
+        """
+        if self.validation_ is None or self.units_ is None:
+            raise BadInputError("only a forecaster that was just fitted can be compared; fit it first")
+        if (champion.horizon, champion.levels) != (self.horizon, self.levels):
+            return True, "the champion was fitted for another horizon or other levels"
+        if champion.lookback_ > self.lookback_:
+            return (
+                True,
+                f"the champion needs {champion.lookback_} consecutive values, and the data no longer hold enough",
+            )
+        contexts = self.validation_.contexts()[:, -champion.lookback_ :]
+        floors = np.array([champion.floors_.get(name, 0.0) for name in names])[self.validation_.series]
+        mean = champion._mean(contexts, floors, champion.kind_)
+        theirs = float(scaled_errors(mean, self.validation_.targets(), self.units_).mean())
+        mine = self.verdict_.errors[self.kind_]
+        wording = "better than" if mine < theirs else "level with" if mine == theirs else "not better than"
+        return mine <= theirs, f"{self.kind_} ({mine:.3f}) is {wording} the champion ({theirs:.3f})"
+
+    def _mean(self, contexts: Array, floors: Array, kind: str) -> Array:
+        """The point forecast of one kind for many lookbacks. contexts: (n, L); floors: (n,). Returns (n, H)."""
+        if kind == "naive":
+            return seasonal_naive(contexts, 1, self.horizon)
+        base = seasonal_naive(contexts, self.season_, self.horizon)
+        if kind == "seasonal_naive":
+            return base
+        if self.parameters_ is None:
+            raise BadModelBytesError("a recurrent network is asked for, but the model holds no weights")
+        outputs, _ = rnn.forward(self.parameters_, windows.inputs(contexts, self.season_, self.patch_, floors))
+        return base + outputs.T * windows.scales(contexts, self.season_, floors)[:, None]
+
+    def _reach(self, contexts: Array, floors: Array, usual_errors: Array) -> Array:
+        """The unit of a window's interval: between how much it moves and how much its series is usually missed.
+
+        The geometric mean of the two: intervals follow volatility, but a calm window does not promise a calm future.
+        contexts: (n, L); floors, usual_errors: (n,). Returns (n,).
+        """
+        scale = np.maximum(windows.scales(contexts, self.season_, floors), FLOOR_SHARE * usual_errors)
+        return windows.floored(np.sqrt(scale * usual_errors), contexts)
+
+    def _train(self, train: Windows, floors: Array, progress: Progress | None) -> rnn.Parameters:
+        """Minimise the MSE of the scaled residual over the base, on batches drawn uniformly over series."""
+        rng = np.random.default_rng(self.seed)
+        shape = rnn.Shape(inputs=self.patch_, hidden=self.hidden, outputs=self.horizon)
+        parameters = rnn.Parameters.initial(shape, rng)
+        adam = optim.Adam(parameters.flat)
+        series, firsts, counts = np.unique(train.series, return_index=True, return_counts=True)
+        for step in range(self.n_steps):
+            drawn = rng.integers(len(series), size=self.batch)
+            chosen = firsts[drawn] + (rng.random(self.batch) * counts[drawn]).astype(np.intp)
+            batch = train.take(chosen)
+            contexts = batch.contexts()
+            X = windows.inputs(contexts, self.season_, self.patch_, floors[chosen])
+            base = seasonal_naive(contexts, self.season_, self.horizon)
+            scales = windows.scales(contexts, self.season_, floors[chosen])
+            y = np.clip((batch.targets() - base) / scales[:, None], -CLIP, CLIP).T.astype(np.float32)
+            o, Z = rnn.forward(parameters, X)
+            loss, d_o = mse(o, y)
+            if not np.isfinite(loss):
+                raise DivergedError(
+                    f"the loss is {loss} at step {step} of {self.n_steps}; a smaller learning rate may help"
+                )
+            gradient = rnn.backward(parameters, Z, d_o)
+            optim.clip(gradient.flat, 1.0)
+            adam.step(gradient.flat, optim.warmup_cosine(step, self.n_steps, self.rate))
+            if progress is not None:
+                progress(step + 1, self.n_steps)
+        return parameters
+
+    def to_bytes(self, about: Mapping[str, Any]) -> bytes:
+        """The fitted forecaster as npz bytes, without pickle. `about`: what to keep beside it, as JSON can hold it."""
+        config = {
+            "format": FORMAT,
+            "settings": {name: value for name, value in vars(self).items() if not name.endswith("_")},
+            "kind": self.kind_,
+            "season": self.season_,
+            "lookback": self.lookback_,
+            "patch": self.patch_,
+            "floors": self.floors_,
+            "usual_errors": self.usual_errors_,
+            "verdict": vars(self.verdict_),
+            "about": dict(about),
+        }
+        flat = np.zeros(0, dtype=np.float32) if self.parameters_ is None else self.parameters_.flat
+        buffer = io.BytesIO()
+        np.savez(
+            buffer, config=np.frombuffer(json.dumps(config).encode(), dtype=np.uint8), radii=self.radii_, flat=flat
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> tuple[Self, dict[str, Any]]:
+        """The forecaster that `to_bytes` saved, and what was kept beside it.
+
+        Raises BadModelBytesError where the bytes are damaged, foreign, or of another version's format.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                config, radii, flat = json.loads(archive["config"].tobytes()), archive["radii"], archive["flat"]
+            if config["format"] != FORMAT:
+                raise BadModelBytesError(
+                    f"saved in format {config['format']}, this version reads {FORMAT}; refit the panel"
+                )
+            forecaster = cls(**config["settings"])
+            forecaster.seasons, forecaster.levels = tuple(forecaster.seasons), tuple(forecaster.levels)
+            forecaster.kind_, forecaster.season_ = config["kind"], config["season"]
+            forecaster.lookback_, forecaster.patch_ = config["lookback"], config["patch"]
+            forecaster.floors_, forecaster.usual_errors_ = config["floors"], config["usual_errors"]
+            forecaster.verdict_ = evaluate.Verdict(**config["verdict"])
+            forecaster.radii_ = radii
+            forecaster.validation_ = forecaster.units_ = None
+            shape = rnn.Shape(forecaster.patch_, forecaster.hidden, forecaster.horizon)
+            forecaster.parameters_ = rnn.Parameters(shape, flat) if len(flat) else None
+            return forecaster, config["about"]
+        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, BadInputError) as error:
+            raise BadModelBytesError(f"no saved forecaster, or a damaged one ({error}); refit the panel") from error
+
+
+def _window_sizes(longest: int, horizon: int, seasons: Sequence[int], lookback: int | None) -> tuple[int, int]:
+    """The lookback and the patch for the longest run of values: two of the longest season, or twice the horizon."""
+    room = longest - horizon - MIN_ORIGINS + 1
+    if lookback is None:
+        if seasons:
+            patch = min(seasons)
+            lookback = patch * max(MIN_PATCHES, -(-2 * max(seasons) // patch))
+        else:
+            patch = -(-max(24, 2 * horizon) // 12)
+            lookback = 12 * patch
+        # A fifth of a short history at most, so that enough windows remain to train and to validate on.
+        lookback = min(lookback, max(2, room // 5, *(2 * season for season in seasons)))
+    if lookback > room:
+        raise NotEnoughDataError(
+            f"{longest} consecutive values, but a lookback of {lookback} and a horizon of {horizon} need"
+            f" {lookback + horizon + MIN_ORIGINS - 1}"
+        )
+    for patch in sorted(seasons, reverse=True):
+        if lookback % patch == 0 and lookback // patch >= MIN_PATCHES:
+            return lookback, patch
+    divisors = [d for d in range(1, lookback + 1) if lookback % d == 0 and lookback // d >= min(lookback, MIN_PATCHES)]
+    return lookback, max(divisors)
+
+
+def _best_season(sample: Windows, seasons: Sequence[int]) -> int:
+    """The season whose naive forecast errs least on these windows."""
+    contexts, targets = sample.contexts(), sample.targets()
+    return min(
+        seasons, key=lambda season: float(np.abs(targets - seasonal_naive(contexts, season, sample.horizon)).mean())
+    )
+
+
+def _mean_by(series: windows.Index, values: Array) -> Array:
+    """The mean of the values (n,) of each series. Returns (highest series number + 1,); 0 where there is none."""
+    counts = np.bincount(series)
+    return np.asarray(np.bincount(series, weights=values) / np.maximum(1, counts))
+
+
+def _usual_move(sample: Windows, number: int, season: int) -> float:
+    """How much series `number` usually moves over one season: the scale of its MASE. 0 where it has no window."""
+    starts = sample.starts[sample.series == number]
+    if len(starts) == 0:
+        return 0.0
+    scale = naive_scale(sample.values[starts[0] : starts[-1] + sample.lookback], season)
+    return 0.0 if np.isnan(scale) else scale
