@@ -1,0 +1,101 @@
+"""Two engines on one database: one that writes, one that can only read.
+
+SQLite in WAL mode: readers never wait for the writer. A transaction that reads and then writes fails at once with
+`database is locked` when another wrote in between, whatever the timeout; so the write engine takes the write lock at
+BEGIN and waits for it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.orm import Session, sessionmaker
+
+Sessions = sessionmaker[Session]
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",  # a power cut may lose the last commits, never corrupt; a killed process loses nothing
+    "busy_timeout=10000",  # ms
+    "foreign_keys=ON",
+)
+
+
+class DatabaseUnusableError(Exception):
+    """The database cannot be opened or brought up to date; the message says why and what to do."""
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that a SQLite URL names. Raises DatabaseUnusableError for any other URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnusableError(f"database.url = {url!r}: expected sqlite:///path/to/file.db") from error
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise DatabaseUnusableError(f"database.url = {str(parsed)!r}: expected a file, as in sqlite:///path/to/file.db")
+    return Path(parsed.database)
+
+
+def writer(url: str) -> Engine:
+    """An engine whose transactions may write; makes the folder of the file where it is missing."""
+    path = sqlite_path(url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusableError(
+            f"cannot make the folder {path.parent} for the database: {error.strerror}"
+        ) from error
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver would otherwise begin transactions by itself, and late
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reader(url: str) -> Engine:
+    """An engine that cannot write: SQLite itself refuses. The database must exist."""
+    path = sqlite_path(url).resolve()
+    engine = create_engine(URL.create("sqlite", database=path.as_uri(), query={"mode": "ro", "uri": "true"}))
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA busy_timeout=10000")
+
+    return engine
+
+
+def sessions(engine: Engine) -> Sessions:
+    """Sessions on an engine; what they loaded stays usable after a commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to date. Of processes that start at once, one takes the write lock, the others wait."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    path = engine.url.database
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseUnusableError(
+            f"{path} was written by a newer Rollcast ({error}); install that version, or set another data_dir"
+        ) from error
+    except DatabaseError as error:
+        raise DatabaseUnusableError(
+            f"cannot open the database {path}: {error.orig}; check the file, or set another data_dir"
+        ) from error

@@ -1,0 +1,137 @@
+"""The tables.
+
+    series ──< observations          what was learnt, and when; a changed value is a new row
+       └────< forecasts >── models   the ledger: one forecast per (series, cutoff, model), never changed
+                 ├──< forecast_steps ──< forecast_bounds
+                 └──< scores         a step's score card, opened with the forecast, filled when the truth arrives
+    runs                             every run of a job: due, started, ended, outcome, reason
+
+Triggers (see the first migration) refuse every change to a row of the ledger.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from db.times import UtcDateTime
+
+
+class Base(DeclarativeBase):
+    """All tables; a Python datetime is UTC microseconds in every one of them."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012  SQLAlchemy reads it as it is
+
+
+class Series(Base):
+    """One named sequence of observations."""
+
+    __tablename__ = "series"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    panel: Mapped[str] = mapped_column(index=True)
+    failing_since: Mapped[datetime | None]  # the first of the failed fetches since the last good one
+    failure: Mapped[str | None]  # the newest of their reasons
+
+
+class Observation(Base):
+    """A value, and when we learnt it."""
+
+    __tablename__ = "observations"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    ts: Mapped[datetime] = mapped_column(primary_key=True)
+    observed_at: Mapped[datetime] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
+class Model(Base):
+    """A fitted candidate. The champion of a panel is the one promoted last."""
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("panel", "version"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    panel: Mapped[str]
+    version: Mapped[int]
+    kind: Mapped[str]
+    cutoff: Mapped[datetime]
+    trained_at: Mapped[datetime]
+    promoted_at: Mapped[datetime | None]
+    verdict: Mapped[str]
+    content: Mapped[bytes] = mapped_column(
+        LargeBinary
+    )  # npz: weights, configuration, seed, cutoff, fingerprint, trained_at
+
+
+class Forecast(Base):
+    """A ledger entry: what was forecast, from which data, by which model."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (
+        UniqueConstraint("series_id", "cutoff", "model_id"),
+        Index("ix_forecasts_issued", "series_id", "issued_at"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    cutoff: Mapped[datetime]
+    issued_at: Mapped[datetime]
+
+
+class ForecastStep(Base):
+    """One step of a forecast, beside what the naive forecast said."""
+
+    __tablename__ = "forecast_steps"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    forecast_id: Mapped[int] = mapped_column(ForeignKey("forecasts.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    target_ts: Mapped[datetime]
+    mean: Mapped[float]
+    naive: Mapped[float]
+
+
+class ForecastBound(Base):
+    """One step's prediction interval at one level, in percent."""
+
+    __tablename__ = "forecast_bounds"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    forecast_id: Mapped[int] = mapped_column(ForeignKey("forecasts.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True)
+    lo: Mapped[float]
+    hi: Mapped[float]
+
+
+class Score(Base):
+    """A step's score card: the first truth learnt for its target, and how far off the forecast and the naive were."""
+
+    __tablename__ = "scores"
+    __table_args__ = (
+        Index("ix_scores_target", "series_id", "target_ts"),
+        Index("ix_scores_pending", "series_id", "target_ts", sqlite_where=text("value IS NULL")),
+        {"sqlite_with_rowid": False},
+    )
+    forecast_id: Mapped[int] = mapped_column(ForeignKey("forecasts.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
+    target_ts: Mapped[datetime]
+    value: Mapped[float | None]
+    error: Mapped[float | None]  # value − mean
+    naive_error: Mapped[float | None]  # value − naive
+    scored_at: Mapped[datetime | None]
+
+
+class Run(Base):
+    """One run of a job for a panel. outcome: running, ok, waiting, failed or interrupted."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_newest", "panel", "job", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job: Mapped[str]
+    panel: Mapped[str]
+    due: Mapped[datetime]
+    started: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    outcome: Mapped[str]
+    reason: Mapped[str]

@@ -1,0 +1,112 @@
+"""The two engines, and the migrations at start."""
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from db import engine
+from db.engine import DatabaseUnusableError
+from db.schema import Base
+
+
+def test_the_migrations_make_the_tables_that_the_schema_describes(write_engine):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with write_engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_migrating_twice_changes_nothing(write_engine):
+    engine.migrate(write_engine)
+    assert "series" in inspect(write_engine).get_table_names()
+
+
+@pytest.mark.slow
+def test_three_processes_that_start_at_once_all_find_the_tables(tmp_path):
+    code = f"from db import engine; engine.migrate(engine.writer('sqlite:///{tmp_path}/race.db'))"
+    for _ in range(3):
+        (tmp_path / "race.db").unlink(missing_ok=True)
+        started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+        assert [process.wait() for process in started] == [0, 0, 0]
+
+
+def test_transactions_that_read_and_then_write_wait_for_each_other(url, sessions):
+    from threading import Thread
+
+    def count_up():
+        for _ in range(50):
+            with sessions.begin() as session:
+                n = session.scalar(text("SELECT count(*) FROM series"))
+                session.execute(text(f"INSERT INTO series (name, panel) VALUES ('{n}', 'p')"))  # noqa: S608  our own
+
+    threads = [Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with sessions() as session:
+        assert session.scalar(text("SELECT count(*) FROM series")) == 200
+
+
+def test_the_read_engine_cannot_write(url, write_engine):
+    with engine.sessions(engine.reader(url))() as session, pytest.raises(OperationalError, match="readonly database"):
+        session.execute(text("INSERT INTO series (name, panel) VALUES ('a', 'p')"))
+
+
+def test_the_read_engine_sees_what_was_committed(url, sessions):
+    with sessions.begin() as session:
+        session.execute(text("INSERT INTO series (name, panel) VALUES ('a', 'p')"))
+    with engine.sessions(engine.reader(url))() as session:
+        assert session.scalar(text("SELECT name FROM series")) == "a"
+
+
+def test_a_folder_with_spaces_and_signs_can_be_read(tmp_path):
+    url = f"sqlite:///{tmp_path}/a b%20#c/test.db"
+    engine.migrate(engine.writer(url))
+    with engine.sessions(engine.reader(url))() as session:
+        assert session.scalar(text("SELECT count(*) FROM series")) == 0
+
+
+@pytest.mark.parametrize("table", ["forecasts", "forecast_steps", "forecast_bounds"])
+def test_the_database_refuses_to_change_the_ledger(write_engine, table):
+    rows = {
+        "series": "(id, name, panel) VALUES (1, 'a', 'p')",
+        "models": "(id, panel, version, kind, cutoff, trained_at, verdict, content) VALUES (1,'p',1,'naive',0,0,'',x'')",
+        "forecasts": "(id, series_id, model_id, cutoff, issued_at) VALUES (1, 1, 1, 0, 0)",
+        "forecast_steps": "(forecast_id, step, target_ts, mean, naive) VALUES (1, 1, 0, 0, 0)",
+        "forecast_bounds": "(forecast_id, step, level, lo, hi) VALUES (1, 1, 80, 0, 0)",
+    }
+    with write_engine.begin() as connection:
+        for name, values in rows.items():
+            connection.execute(text(f"INSERT INTO {name} {values}"))  # noqa: S608  our own
+    column = {"forecasts": "cutoff", "forecast_steps": "mean", "forecast_bounds": "lo"}[table]
+    with write_engine.begin() as connection, pytest.raises(IntegrityError, match="append-only"):
+        connection.execute(text(f"UPDATE {table} SET {column} = 5"))  # noqa: S608  our own
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_that_is_no_sqlite_file_is_refused_with_what_is_accepted(url):
+    with pytest.raises(DatabaseUnusableError, match=r"database\.url = .*: expected .*sqlite:///path/to/file\.db"):
+        engine.sqlite_path(url)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path):
+    (tmp_path / "test.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(DatabaseUnusableError, match="cannot open the database .*test.db"):
+        engine.migrate(engine.writer(f"sqlite:///{tmp_path}/test.db"))
+
+
+def test_a_database_of_a_newer_version_is_told(url, write_engine):
+    with write_engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnusableError, match="written by a newer Rollcast"):
+        engine.migrate(write_engine)
+
+
+def test_the_database_is_in_wal_mode(url, write_engine):
+    with create_engine(url).connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
