@@ -75,14 +75,15 @@ def test_a_folder_with_spaces_and_signs_can_be_read(tmp_path):
 def test_the_database_refuses_to_change_the_ledger(write_engine, table):
     rows = {
         "series": "(id, name, panel) VALUES (1, 'a', 'p')",
-        "models": "(id, panel, version, kind, cutoff, trained_at, verdict, content) VALUES (1,'p',1,'naive',0,0,'',x'')",
+        "models": "(id, panel, version, kind, cutoff, trained_at, verdict, content)"
+        " VALUES (1, 'p', 1, 'naive', 0, 0, '', x'')",
         "forecasts": "(id, series_id, model_id, cutoff, issued_at) VALUES (1, 1, 1, 0, 0)",
         "forecast_steps": "(forecast_id, step, target_ts, mean, naive) VALUES (1, 1, 0, 0, 0)",
         "forecast_bounds": "(forecast_id, step, level, lo, hi) VALUES (1, 1, 80, 0, 0)",
     }
     with write_engine.begin() as connection:
         for name, values in rows.items():
-            connection.execute(text(f"INSERT INTO {name} {values}"))  # noqa: S608  our own
+            connection.execute(text(f"INSERT INTO {name} {values}"))
     column = {"forecasts": "cutoff", "forecast_steps": "mean", "forecast_bounds": "lo"}[table]
     with write_engine.begin() as connection, pytest.raises(IntegrityError, match="append-only"):
         connection.execute(text(f"UPDATE {table} SET {column} = 5"))  # noqa: S608  our own
@@ -96,7 +97,7 @@ def test_a_url_that_is_no_sqlite_file_is_refused_with_what_is_accepted(url):
 
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "test.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
-    with pytest.raises(DatabaseUnusableError, match="cannot open the database .*test.db"):
+    with pytest.raises(DatabaseUnusableError, match=r"cannot open the database .*test\.db"):
         engine.migrate(engine.writer(f"sqlite:///{tmp_path}/test.db"))
 
 

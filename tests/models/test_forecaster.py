@@ -91,7 +91,9 @@ def test_saved_and_read_again_it_forecasts_the_same_bits(fitted):
         assert (getattr(before, name) == getattr(after, name)).all()
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"no model", lambda b: b[:-60]])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"no model", lambda b: b[:-60]]
+)
 def test_damaged_bytes_are_refused(fitted, damage):
     with pytest.raises(BadModelBytesError, match="refit the panel"):
         Forecaster.from_bytes(damage(fitted.to_bytes({})))

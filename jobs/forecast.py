@@ -1,0 +1,90 @@
+"""Forecast: let the panel's champion speak of the steps after the newest observation, and write it to the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from db import queries
+from db.engine import Sessions
+from db.queries import NewStep, Pair
+from db.times import from_us
+from jobs import calendars, grid
+from jobs.panel import Panel
+from models.errors import NotEnoughDataError
+from models.forecaster import Forecaster
+
+
+class NoModelError(Exception):
+    """The panel has no model yet."""
+
+
+@dataclass
+class Issued:
+    """What a forecast run did: the forecasts issued, and the series that could not have one, by reason."""
+
+    forecasts: dict[str, list[NewStep]] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "; ".join(
+            [f"{len(self.forecasts)} issued", *(f"{name}: {reason}" for name, reason in self.lacking.items())]
+        )
+
+
+def forecast(sessions: Sessions, panel: Panel, now: datetime) -> Issued:
+    """Forecast every series of the panel from what is known as of `now`. A forecast issued before is not issued again.
+
+    Reading and writing are one transaction, so that nothing can be learnt in between. Raises NoModelError where there
+    is no model.
+    """
+    issued = Issued()
+    with sessions.begin() as session:
+        champion = queries.champion(session, panel.name)
+        if champion is None:
+            raise NoModelError("no model yet")
+        forecaster, _ = Forecaster.from_bytes(champion.content)
+        for series in queries.series_of_panel(session, panel.name):
+            cutoff = queries.newest_ts(session, series.id, now)
+            if cutoff is None or queries.is_issued(session, series.id, cutoff, champion.id):
+                continue
+            pairs = context(session, series.id, forecaster, as_of=now, cutoff=cutoff)
+            try:
+                steps = forecast_steps(forecaster, panel, series.name, pairs)
+            except NotEnoughDataError as error:
+                issued.lacking[series.name] = str(error)
+                continue
+            if queries.issue(session, series.id, champion.id, cutoff, now, steps):
+                issued.forecasts[series.name] = steps
+    return issued
+
+
+def context(
+    session: Session, series_id: int, forecaster: Forecaster, *, as_of: datetime, cutoff: datetime
+) -> list[Pair]:
+    """The observations that a forecast may see and needs: up to the cutoff, as known at a moment."""
+    newest = max(forecaster.lookback_, calendars.DAYS_LOOKED_AT)
+    return queries.observations(session, series_id, as_of=as_of, end=cutoff, newest=newest)
+
+
+def forecast_steps(forecaster: Forecaster, panel: Panel, name: str, pairs: Sequence[Pair]) -> list[NewStep]:
+    """The steps that a forecaster sees after these observations. Depends on its arguments alone: the same ones give
+    the same bits.
+
+    Raises NotEnoughDataError where the run of consecutive observations up to the cutoff is too short.
+    """
+    times = [ts for ts, _ in pairs]
+    weekmask = calendars.days(panel.interval, times)
+    run = grid.segments(pairs, panel.interval, weekmask, panel.horizon)[-1]
+    made = forecaster.forecast(name, run)
+    targets = calendars.next_times(times[-1], panel.interval, weekmask, panel.horizon)
+    return [
+        NewStep(
+            target_ts=from_us(target),
+            mean=float(made.mean[k]),
+            naive=float(made.naive[k]),
+            bounds={level: (float(made.lo[i, k]), float(made.hi[i, k])) for i, level in enumerate(forecaster.levels)},
+        )
+        for k, target in enumerate(targets)
+    ]

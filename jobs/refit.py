@@ -1,0 +1,136 @@
+"""Refit: fit a challenger on what is known now, and let it serve if the gate says so.
+
+Reading and storing happen here; the fit itself is the pure function `fit`, which a worker process runs.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db import queries
+from db.engine import Sessions
+from db.times import from_us
+from jobs import calendars, grid
+from jobs.panel import Panel
+from models.errors import BadModelBytesError
+from models.forecaster import Forecaster, Progress, values_needed
+from models.rnn import Array
+
+
+class NotReadyError(Exception):
+    """There are not enough observations to fit a model yet; the message says how many there are and are needed."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a fit depends on."""
+
+    histories: dict[str, list[Array]]  # of each series its segments
+    seasons: tuple[int, ...]
+    horizon: int
+    lookback: int | None
+    levels: tuple[int, ...]
+    seed: int
+    champion: bytes | None
+    about: dict[str, Any]  # kept inside the model's bytes
+    cutoff: datetime
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a fit."""
+
+    content: bytes
+    kind: str
+    promoted: bool
+    verdict: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {'serves' if self.promoted else 'rejected'}: {self.verdict}"
+
+
+Fit = Callable[[Task], Fitted]
+
+
+def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Fitted:
+    """Fit a challenger on the panel's observations as of `now`, store it, and promote it if it won.
+
+    Raises NotReadyError where there are too few observations, and whatever `fit` raises.
+    """
+    with sessions.begin() as session:
+        task = prepare(session, panel, now)
+    fitted = fit(task)
+    with sessions.begin() as session:
+        queries.add_model(
+            session,
+            panel.name,
+            kind=fitted.kind,
+            cutoff=task.cutoff,
+            trained_at=now,
+            promoted_at=now if fitted.promoted else None,
+            verdict=fitted.verdict,
+            content=fitted.content,
+        )
+    return fitted
+
+
+def fit(task: Task, progress: Progress | None = None) -> Fitted:
+    """Fit a challenger and hold it against the champion. Depends on the task alone."""
+    challenger = Forecaster(
+        task.horizon, seasons=task.seasons, lookback=task.lookback, levels=task.levels, seed=task.seed
+    ).fit(task.histories, progress)
+    promoted, verdict = True, challenger.verdict_.reason
+    if task.champion is not None:
+        try:
+            champion, _ = Forecaster.from_bytes(task.champion)
+        except BadModelBytesError as error:
+            verdict = f"{verdict}; the champion cannot be read: {error}"
+        else:
+            promoted, compared = challenger.outdoes(champion, list(task.histories))
+            verdict = f"{verdict}; {compared}"
+    return Fitted(challenger.to_bytes(task.about), challenger.kind_, promoted, verdict)
+
+
+def prepare(session: Session, panel: Panel, now: datetime) -> Task:
+    """Read what a fit of the panel as of `now` needs. Raises NotReadyError where there are too few observations."""
+    histories: dict[str, list[Array]] = {}
+    fingerprint = hashlib.sha256()
+    weekmask, newest = None, 0
+    for series in queries.series_of_panel(session, panel.name):
+        last = queries.newest_ts(session, series.id, now)
+        if last is None:
+            continue
+        pairs = queries.observations(session, series.id, as_of=now, start=last - panel.train_window)
+        weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
+        histories[series.name] = grid.segments(pairs, panel.interval, weekmask, panel.horizon)
+        fingerprint.update(repr((series.name, pairs)).encode())
+        newest = max(newest, pairs[-1][0])
+    longest = max((len(run) for runs in histories.values() for run in runs), default=0)
+    needed = (
+        values_needed(panel.horizon) if panel.lookback is None else values_needed(panel.horizon) + panel.lookback - 2
+    )
+    if longest < needed:
+        raise NotReadyError(f"{longest} of the {needed} consecutive observations that a first model needs")
+    champion = queries.champion(session, panel.name)
+    about = {
+        "panel": panel.name,
+        "seed": panel.seed,
+        "cutoff": from_us(newest).isoformat(),
+        "fingerprint": fingerprint.hexdigest(),
+        "trained_at": now.isoformat(),
+    }
+    return Task(
+        histories=histories,
+        seasons=calendars.seasons(panel.interval, weekmask),
+        horizon=panel.horizon,
+        lookback=panel.lookback,
+        levels=panel.levels,
+        seed=panel.seed,
+        champion=None if champion is None else champion.content,
+        about=about,
+        cutoff=from_us(newest),
+    )

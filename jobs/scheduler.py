@@ -1,0 +1,205 @@
+"""The scheduler: decides when each panel's jobs run. What they do is theirs; when they ran last is in the database.
+
+    fetch ──new observations──▶ score ──▶ forecast        a chain, in one thread a panel
+    refit ──promoted──▶ forecast                          in its own thread, which waits for a worker process
+
+A panel without a model is refitted as soon as it has enough observations. Each job has one date in APScheduler, set
+anew when it ends; the memory store is enough, because all dates come from the table of runs.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from db import queries
+from db.engine import Sessions
+from db.queries import NewStep
+from jobs import refit as refits
+from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, next_due
+from jobs.fetch import fetch
+from jobs.forecast import Issued, forecast
+from jobs.panel import Clock, Panel
+from jobs.refit import NotReadyError
+from jobs.runner import run
+from jobs.score import score
+from jobs.workers import Workers
+
+log = logging.getLogger("rollcast")
+
+FETCH_THREADS = 16
+BEAT = timedelta(seconds=1)
+SLOW = timedelta(minutes=1)
+
+
+class Scheduler:
+    """Runs the jobs of all panels until it is stopped."""
+
+    def __init__(
+        self, panels: Sequence[Panel], sessions: Sessions, workers: Workers, clock: Clock, cache_dir: Path
+    ) -> None:
+        self._panels = panels
+        self._sessions = sessions
+        self._workers = workers
+        self._clock = clock
+        self._cache_dir = cache_dir
+        self._beat: datetime | None = None
+        self._executors = {
+            "default": ThreadPoolExecutor(1),
+            "fetch": ThreadPoolExecutor(min(FETCH_THREADS, max(1, len(panels)))),
+            "refit": ThreadPoolExecutor(max(1, len(panels))),  # they only wait for the workers
+        }
+        self._apscheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors=self._executors,
+            # Unless told otherwise APScheduler drops a job that is a second late.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        """Take up the work where the last process left it."""
+        with self._sessions.begin() as session:
+            queries.interrupt_runs(session, self._clock())
+        self._apscheduler.add_job(self._tick, "interval", seconds=BEAT.total_seconds(), next_run_time=self._clock())
+        for panel in self._panels:
+            # What was fetched before the last process ended may not have been scored and forecast from.
+            self._apscheduler.add_job(self._take_up, args=[panel], id=f"take up {panel.name}", executor="fetch")
+        self._apscheduler.start()
+
+    def stop(self, grace: timedelta) -> None:
+        """Start nothing more, end the refits under way, and give the other jobs some grace to end by themselves."""
+        ending = threading.Thread(target=self._end, name="ending", daemon=True)
+        ending.start()
+        ending.join(grace.total_seconds())
+
+    def _end(self) -> None:
+        if self._apscheduler.running:
+            self._apscheduler.shutdown(wait=False)  # waiting, it would hold the locks that an ending job asks for
+        self._workers.stop()
+        for executor in self._executors.values():
+            executor.shutdown(wait=True)
+
+    def is_ticking(self, within: timedelta = 10 * BEAT) -> bool:
+        """Whether the scheduler has shown life of late."""
+        return self._beat is not None and self._clock() - self._beat <= within
+
+    def _tick(self) -> None:
+        self._beat = self._clock()
+
+    def _take_up(self, panel: Panel) -> None:
+        self._score_and_forecast(panel)
+        self._plan_fetch(panel)
+        self._plan_refit(panel)
+
+    # ── fetch, score, forecast ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _plan_fetch(self, panel: Panel) -> None:
+        due = self._due(panel, "fetch", panel.fetch_every)
+        self._apscheduler.add_job(
+            self._fetch,
+            "date",
+            run_date=due,
+            args=[panel, due],
+            id=f"fetch {panel.name}",
+            executor="fetch",
+            replace_existing=True,
+        )
+
+    def _fetch(self, panel: Panel, due: datetime) -> None:
+        try:
+            work = partial(fetch, self._sessions, panel, self._clock, self._cache_dir)
+            fetched = run(self._sessions, self._clock, "fetch", panel.name, work, due=due).result
+            if fetched is not None and (fetched.new or fetched.revised):
+                self._score_and_forecast(panel)
+                if not self._has_model(panel):
+                    self._plan_refit(panel)
+        finally:
+            self._plan_fetch(panel)
+
+    def _score_and_forecast(self, panel: Panel) -> None:
+        run(self._sessions, self._clock, "score", panel.name, lambda: score(self._sessions, panel, self._clock()))
+        if self._has_model(panel):
+            self._forecast(panel)
+
+    def _forecast(self, panel: Panel, announce: bool = False) -> None:
+        """Forecast, and tell the log; of a fast panel only where it has a new model, lest the log be nothing else."""
+
+        def work() -> Issued:
+            return forecast(self._sessions, panel, self._clock())
+
+        issued = run(self._sessions, self._clock, "forecast", panel.name, work).result
+        if issued is not None and (announce or panel.interval >= SLOW):
+            for name, steps in issued.forecasts.items():
+                log.info("%s  %s", panel.name, _told(name, steps))
+
+    # ── refit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _plan_refit(self, panel: Panel) -> None:
+        """Set the date of the next refit; none where there are too few observations: the next fetch asks again."""
+        if not self._has_model(panel) and not self._is_ready(panel):
+            return
+        due = self._due(panel, "refit", panel.refit_every)
+        self._apscheduler.add_job(
+            self._refit,
+            "date",
+            run_date=due,
+            args=[panel, due],
+            id=f"refit {panel.name}",
+            executor="refit",
+            replace_existing=True,
+        )
+
+    def _refit(self, panel: Panel, due: datetime) -> None:
+        try:
+            log.info("%s  refit begins", panel.name)
+
+            def work() -> refits.Fitted:
+                return refits.refit(self._sessions, panel, self._clock(), partial(self._workers.call, refits.fit))
+
+            fitted = run(self._sessions, self._clock, "refit", panel.name, work, due=due).result
+            if fitted is not None:
+                log.info("%s  %s", panel.name, fitted)
+            if fitted is not None and fitted.promoted:
+                self._forecast(panel, announce=True)
+        finally:
+            self._plan_refit(panel)
+
+    # ── what the database knows ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _due(self, panel: Panel, job: str, every: timedelta) -> datetime:
+        try:
+            with self._sessions() as session:
+                return next_due(queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT), every, self._clock())
+        except SQLAlchemyError:  # a full disk, say: a job without a date would never run again
+            log.exception("%s  the database does not say when the next %s is due; trying again", panel.name, job)
+            return self._clock() + FIRST_RETRY
+
+    def _has_model(self, panel: Panel) -> bool:
+        with self._sessions() as session:
+            return queries.champion(session, panel.name) is not None
+
+    def _is_ready(self, panel: Panel) -> bool:
+        with self._sessions() as session:
+            try:
+                refits.prepare(session, panel, self._clock())
+            except NotReadyError:
+                return False
+        return True
+
+
+def _told(name: str, steps: Sequence[NewStep]) -> str:
+    """A forecast in one line: its first and its last step."""
+    first, last = steps[0], steps[-1]
+    level = min(first.bounds)
+    return f"{name} {_step_told(first, level)}, then {_step_told(last, level)} ({len(steps)} steps, {level} %)"
+
+
+def _step_told(step: NewStep, level: int) -> str:
+    lo, hi = step.bounds[level]
+    return f"{step.target_ts:%Y-%m-%d %H:%M:%S}Z {step.mean:.6g} [{lo:.6g} … {hi:.6g}]"

@@ -1,0 +1,102 @@
+"""Worker processes, so that a refit never slows reading or fetching.
+
+Each has one BLAS thread, works under a timeout, and goes when its parent goes.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+from threadpoolctl import threadpool_limits
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class StoppedError(Exception):
+    """The workers were stopped while they had this task."""
+
+
+class WorkerLostError(Exception):
+    """A task did not end: its process died, or took too long."""
+
+
+class Workers:
+    """A pool of processes. The first one starts with the first task."""
+
+    def __init__(self, count: int, timeout: timedelta) -> None:
+        self._count = count
+        self._timeout = timeout
+        self._context = multiprocessing.get_context(
+            "forkserver"
+        )  # fork, from a process with threads, can hang the child
+        self._context.set_forkserver_preload(["models.forecaster"])
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._futures: set[Future[Any]] = set()
+        self._pool = self._new_pool()
+
+    def call(self, function: Callable[[A], R], argument: A) -> R:
+        """Run function(argument) in a worker and wait for its result.
+
+        Raises what the function raised, WorkerLostError where its process died or the timeout ended it, StoppedError
+        at `stop`.
+        """
+        future = self._schedule(function, argument)
+        try:
+            result: R = future.result()
+        except TimeoutError as error:
+            raise WorkerLostError(f"not done within {self._timeout}, so it was ended") from error
+        except (ProcessExpired, BrokenProcessPool) as error:
+            raise WorkerLostError(f"its process died ({error})") from error
+        except CancelledError as error:
+            raise StoppedError("stopped before it was done") from error
+        finally:
+            self._futures.discard(future)
+        return result
+
+    def stop(self) -> None:
+        """End all tasks and processes now."""
+        with self._lock:
+            self._stopped = True
+            for future in list(self._futures):
+                future.cancel()
+            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
+        self._pool.join()
+
+    def _schedule(self, function: Callable[[A], R], argument: A) -> "Future[R]":
+        seconds = self._timeout.total_seconds()
+        with self._lock:
+            if self._stopped:
+                raise StoppedError("the workers are stopped")
+            try:
+                future = self._pool.schedule(function, args=(argument,), timeout=seconds)
+            except RuntimeError:  # pebble gives a pool up for good when a process dies between two tasks
+                self._pool = self._new_pool()
+                future = self._pool.schedule(function, args=(argument,), timeout=seconds)
+            self._futures.add(future)
+            return future
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(max_workers=self._count, initializer=_prepare_worker, context=self._context)
+
+
+def _prepare_worker() -> None:
+    """One BLAS thread; Ctrl-C is the parent's business; without a parent there is nobody to work for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1)
+    threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

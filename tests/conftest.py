@@ -1,0 +1,96 @@
+"""What the tests of several rooms share: a database, a clock that stands still, a panel with a source in memory."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from db import engine
+from jobs.panel import Panel
+from jobs.sources.base import Delivery, SourceDownError
+
+T0 = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture
+def write_engine(url):
+    made = engine.writer(url)
+    engine.migrate(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def sessions(write_engine):
+    return engine.sessions(write_engine)
+
+
+@pytest.fixture
+def session(sessions):
+    with sessions.begin() as opened:
+        yield opened
+
+
+class Clock:
+    """A clock that shows what it was set to."""
+
+    def __init__(self):
+        self.now = T0
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, **span):
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@dataclass
+class MemorySource:
+    """Delivers what a test put into it; `down` makes it fail."""
+
+    values: dict[str, "pd.Series[float]"] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    down: str | None = None
+    requests: list = field(default_factory=list)
+
+    def fetch(self, request):
+        self.requests.append(request)
+        if self.down:
+            raise SourceDownError(self.down)
+        return Delivery(dict(self.values), dict(self.failures))
+
+    def put(self, name, values, start=T0, freq="1h"):
+        """Values from a start on, one each step."""
+        self.values[name] = pd.Series(
+            [float(value) for value in values], index=pd.date_range(start, periods=len(values), freq=freq)
+        )
+
+
+@pytest.fixture
+def source():
+    return MemorySource()
+
+
+@pytest.fixture
+def panel(source):
+    """An hourly panel with a horizon of 3 steps."""
+    return Panel(
+        name="p",
+        source=source,
+        interval=timedelta(hours=1),
+        horizon=3,
+        fetch_every=timedelta(minutes=5),
+        refit_every=timedelta(days=1),
+        train_window=timedelta(days=365),
+    )

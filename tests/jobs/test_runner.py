@@ -1,0 +1,59 @@
+"""Runs and their record."""
+
+import pytest
+
+from db import queries
+from jobs.refit import NotReadyError
+from jobs.runner import run
+from jobs.sources.base import SourceDownError
+from jobs.workers import StoppedError
+
+
+@pytest.fixture
+def record(sessions):
+    def read():
+        with sessions() as session:
+            return queries.newest_runs(session, "p", "job", 1)[0]
+
+    return read
+
+
+def raising(error):
+    def work():
+        raise error
+
+    return work
+
+
+def test_a_good_run_is_recorded_with_its_result(sessions, clock, record):
+    assert run(sessions, clock, "job", "p", lambda: 42).result == 42
+    assert (record().outcome, record().reason) == ("ok", "42")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (SourceDownError("no route to host"), "failed", "no route to host"),
+        (NotReadyError("3 of 20"), "waiting", "3 of 20"),
+        (StoppedError("stopped before it was done"), "interrupted", "stopped before it was done"),
+        (ValueError("an\nodd  one"), "failed", "ValueError: an odd one"),
+    ],
+)
+def test_whatever_goes_wrong_is_recorded_and_does_not_come_out(sessions, clock, record, error, outcome, reason):
+    assert run(sessions, clock, "job", "p", raising(error)).result is None
+    assert (record().outcome, record().reason) == (outcome, reason)
+
+
+def test_a_run_is_on_record_while_it_runs(sessions, clock, record):
+    def work():
+        assert record().outcome == "running"
+        return "done"
+
+    assert run(sessions, clock, "job", "p", work).outcome == "ok"
+
+
+def test_due_started_and_ended_are_recorded(sessions, clock, record):
+    due = clock()
+    clock.advance(seconds=5)
+    run(sessions, clock, "job", "p", lambda: clock.advance(seconds=2), due=due)
+    assert ((record().started - due).seconds, (record().ended - due).seconds) == (5, 7)
