@@ -1,0 +1,1 @@
+"""What people meet: settings, the daemon, the read API and the command line."""

@@ -1,0 +1,339 @@
+"""What Rollcast answers, to the API and the command line alike: read from the database, judged, shaped for the wire."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from db import queries
+from db.queries import ScoreSummary
+from db.schema import Forecast, Model, Run, Series
+from db.times import from_us, to_us
+from jobs import calendars, grid
+from jobs.due import RUNS_LOOKED_AT, next_due
+from jobs.panel import Panel
+from models.forecaster import Forecaster, values_needed
+from service import durations
+from service.state import Known, State, state
+
+SCORE_WINDOWS: dict[str, timedelta | None] = {"7d": timedelta(days=7), "30d": timedelta(days=30), "all": None}
+
+
+class NoSeriesError(Exception):
+    """There is no series of that name; `hint` says which there are."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"there is no series {name!r}")
+        self.hint = hint
+
+
+class ObservationAnswer(msgspec.Struct):
+    """One observation."""
+
+    ts: datetime
+    value: float
+
+
+class StepAnswer(msgspec.Struct):
+    """One step of a forecast. intervals: level in percent → [lo, hi]."""
+
+    step: int
+    target_ts: datetime
+    mean: float
+    naive: float
+    intervals: dict[str, tuple[float, float]]
+
+
+class IssuedAnswer(msgspec.Struct):
+    """A forecast as the ledger holds it."""
+
+    issued_at: datetime
+    cutoff: datetime
+    model: str
+    model_version: int
+    model_trained_at: datetime
+    steps: list[StepAnswer]
+
+
+class AgesAnswer(msgspec.Struct):
+    """Ages in seconds: of the newest observation's end, of the forecast, of its model."""
+
+    data_s: float | None
+    forecast_s: float | None
+    model_s: float | None
+
+
+class LatestAnswer(msgspec.Struct):
+    """The latest forecast of a series, and how far it can be trusted."""
+
+    series: str
+    panel: str
+    status: str
+    reason: str
+    ages: AgesAnswer
+    issued_at: datetime | None
+    cutoff: datetime | None
+    model: str | None
+    model_version: int | None
+    model_trained_at: datetime | None
+    steps: list[StepAnswer]
+
+
+class ScoreAnswer(msgspec.Struct):
+    """Live errors over some span: mae and naive_mae in the series' own unit; skill is 1 − mae / naive_mae."""
+
+    scored_steps: int
+    pending_steps: int
+    mae: float | None
+    naive_mae: float | None
+    skill: float | None
+    coverage: dict[str, float]
+
+
+class ScoresAnswer(msgspec.Struct):
+    """A series' live scores by span: of targets in the last 7 days, the last 30, and all."""
+
+    series: str
+    windows: dict[str, ScoreAnswer]
+
+
+class SeriesAnswer(msgspec.Struct):
+    """A series at a glance."""
+
+    name: str
+    panel: str
+    interval: str
+    horizon: int
+    status: str
+    reason: str
+    newest: ObservationAnswer | None
+    data_age_s: float | None
+    next: StepAnswer | None
+    model: str | None
+    score_7d: ScoreAnswer
+    next_refit: datetime | None
+
+
+def all_series(session: Session, panels: Mapping[str, Panel], now: datetime) -> list[SeriesAnswer]:
+    """Every series of the panels that are configured."""
+    return [
+        _series(session, panels[series.panel], series, now)
+        for series in queries.all_series(session)
+        if series.panel in panels
+    ]
+
+
+def one_series(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> SeriesAnswer:
+    """One series. Raises NoSeriesError."""
+    series = find(session, panels, name)
+    return _series(session, panels[series.panel], series, now)
+
+
+def latest(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> LatestAnswer:
+    """The latest forecast of a series, with its state. Raises NoSeriesError."""
+    series = find(session, panels, name)
+    panel = panels[series.panel]
+    found = queries.latest_forecast(session, series.id)
+    newest = queries.newest_ts(session, series.id, now)
+    judged = _state(session, panel, series, newest, found, now)
+    answer = LatestAnswer(
+        series=series.name,
+        panel=panel.name,
+        status=judged.status,
+        reason=judged.reason,
+        ages=AgesAnswer(_data_age(newest, panel, now), None, None),
+        issued_at=None,
+        cutoff=None,
+        model=None,
+        model_version=None,
+        model_trained_at=None,
+        steps=[],
+    )
+    if found is not None:
+        forecast, model = found
+        answer.ages.forecast_s = (now - forecast.issued_at).total_seconds()
+        answer.ages.model_s = (now - model.trained_at).total_seconds()
+        answer.issued_at, answer.cutoff = forecast.issued_at, forecast.cutoff
+        answer.model, answer.model_version, answer.model_trained_at = model.kind, model.version, model.trained_at
+        answer.steps = _steps(session, [forecast.id])[forecast.id]
+    return answer
+
+
+def issued(
+    session: Session, panels: Mapping[str, Panel], name: str, *, issued_after: datetime | None, limit: int
+) -> list[IssuedAnswer]:
+    """The newest forecasts of a series as the ledger holds them, newest first. Raises NoSeriesError."""
+    series = find(session, panels, name)
+    found = queries.forecasts(session, series.id, issued_after=issued_after, limit=limit)
+    steps = _steps(session, [forecast.id for forecast, _ in found])
+    return [
+        IssuedAnswer(f.issued_at, f.cutoff, model.kind, model.version, model.trained_at, steps[f.id])
+        for f, model in found
+    ]
+
+
+def observations(
+    session: Session,
+    panels: Mapping[str, Panel],
+    name: str,
+    now: datetime,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+) -> list[ObservationAnswer]:
+    """The newest `limit` observations between two times, both included, as known now. Raises NoSeriesError."""
+    series = find(session, panels, name)
+    pairs = queries.observations(session, series.id, as_of=now, start=start, end=end, newest=limit)
+    return [ObservationAnswer(from_us(ts), value) for ts, value in pairs]
+
+
+def scores(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> ScoresAnswer:
+    """The live scores of a series. Raises NoSeriesError."""
+    series = find(session, panels, name)
+    windows = {
+        window: _score(queries.score_summary(session, series.id, None if span is None else now - span))
+        for window, span in SCORE_WINDOWS.items()
+    }
+    return ScoresAnswer(series.name, windows)
+
+
+def find(session: Session, panels: Mapping[str, Panel], name: str) -> Series:
+    """The series of that name in a configured panel. Raises NoSeriesError."""
+    series = queries.find_series(session, name)
+    if series is None or series.panel not in panels:
+        names = [series.name for series in queries.all_series(session) if series.panel in panels]
+        told = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise NoSeriesError(name, f"there are {told}" if names else "there are none yet: the first fetch makes them")
+    return series
+
+
+def refit_told(session: Session, panel: Panel, now: datetime) -> str:
+    """How the refits of a panel stand, in words."""
+    runs = queries.newest_runs(session, panel.name, "refit", RUNS_LOOKED_AT)
+    if not runs:
+        return "the first refit is about to begin"
+    due = next_due(runs, panel.refit_every, now)
+    if runs[0].outcome == "running":
+        return f"the first refit is under way since {runs[0].started:%H:%M:%S}Z"
+    return (
+        f"the last refit {_ended(runs[0])}; the next is due {'now' if due <= now else f'at {due:%Y-%m-%d %H:%M:%S}Z'}"
+    )
+
+
+def _ended(run: Run) -> str:
+    return "went well" if run.outcome == "ok" else f"{run.outcome}: {run.reason}"
+
+
+def _series(session: Session, panel: Panel, series: Series, now: datetime) -> SeriesAnswer:
+    pairs = queries.observations(session, series.id, as_of=now, newest=1)
+    newest = ObservationAnswer(from_us(pairs[0][0]), pairs[0][1]) if pairs else None
+    newest_ts = None if newest is None else newest.ts
+    found = queries.latest_forecast(session, series.id)
+    judged = _state(session, panel, series, newest_ts, found, now)
+    return SeriesAnswer(
+        name=series.name,
+        panel=panel.name,
+        interval=durations.told(panel.interval),
+        horizon=panel.horizon,
+        status=judged.status,
+        reason=judged.reason,
+        newest=newest,
+        data_age_s=_data_age(newest_ts, panel, now),
+        next=None if found is None else _next_step(_steps(session, [found[0].id])[found[0].id], now - panel.interval),
+        model=None if found is None else found[1].kind,
+        score_7d=_score(queries.score_summary(session, series.id, now - timedelta(days=7))),
+        next_refit=_next_refit(session, panel, now),
+    )
+
+
+def _next_step(steps: Sequence[StepAnswer], after: datetime) -> StepAnswer:
+    """The first step that speaks of a time after a moment; where all is past, the first."""
+    return next((step for step in steps if step.target_ts > after), steps[0])
+
+
+def _next_refit(session: Session, panel: Panel, now: datetime) -> datetime | None:
+    runs = queries.newest_runs(session, panel.name, "refit", RUNS_LOOKED_AT)
+    return next_due(runs, panel.refit_every, now) if runs else None
+
+
+def _state(
+    session: Session,
+    panel: Panel,
+    series: Series,
+    newest: datetime | None,
+    found: tuple[Forecast, Model] | None,
+    now: datetime,
+) -> State:
+    forecast = None if found is None else found[0]
+    ends = None
+    if forecast is not None:
+        ends = queries.steps_of(session, [forecast.id])[forecast.id][-1].target_ts + panel.interval
+    return state(
+        Known(
+            now=now,
+            failing_since=series.failing_since,
+            failure=series.failure,
+            newest=newest,
+            overdue_at=None if newest is None else _overdue_at(session, panel, series, newest, now),
+            forecast_cutoff=None if forecast is None else forecast.cutoff,
+            forecast_ends=ends,
+            expire_after=panel.expire_after,
+            interval=panel.interval,
+            lacking=None if forecast is not None or newest is None else _lacking(session, panel, series, now),
+            refit=refit_told(session, panel, now),
+        )
+    )
+
+
+def _overdue_at(session: Session, panel: Panel, series: Series, newest: datetime, now: datetime) -> datetime:
+    """When the next observation should be here: after its interval's end, two fetches, and one interval's grace."""
+    pairs = queries.observations(session, series.id, as_of=now, newest=calendars.DAYS_LOOKED_AT)
+    weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
+    following = from_us(calendars.next_times(to_us(newest), panel.interval, weekmask, 1)[0])
+    return following + 2 * panel.interval + 2 * panel.fetch_every
+
+
+def _lacking(session: Session, panel: Panel, series: Series, now: datetime) -> str | None:
+    """What a series without a forecast has too few of; None where it has enough."""
+    champion = queries.champion(session, panel.name)
+    if champion is not None:
+        needed, purpose = Forecaster.from_bytes(champion.content)[0].lookback_, "the model takes in"
+    else:
+        needed, purpose = values_needed(panel.horizon), "a first model needs"
+    pairs = queries.observations(session, series.id, as_of=now, newest=max(needed, calendars.DAYS_LOOKED_AT))
+    weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
+    run = grid.segments(pairs, panel.interval, weekmask, panel.horizon)[-1]
+    if len(run) >= needed:
+        return None
+    wait = durations.told((needed - len(run)) * panel.interval)
+    return f"{len(run)} of the {needed} consecutive observations that {purpose}; {wait} to go"
+
+
+def _data_age(newest: datetime | None, panel: Panel, now: datetime) -> float | None:
+    return None if newest is None else (now - newest - panel.interval).total_seconds()
+
+
+def _steps(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepAnswer]]:
+    return {
+        forecast_id: [
+            StepAnswer(s.step, s.target_ts, s.mean, s.naive, {str(level): bound for level, bound in s.bounds.items()})
+            for s in steps
+        ]
+        for forecast_id, steps in queries.steps_of(session, forecast_ids).items()
+    }
+
+
+def _score(summary: ScoreSummary) -> ScoreAnswer:
+    skill = None
+    if summary.mae is not None and summary.naive_mae:
+        skill = 1.0 - summary.mae / summary.naive_mae
+    coverage = {str(level): share for level, share in summary.coverage.items()}
+    return ScoreAnswer(summary.count, summary.pending, summary.mae, summary.naive_mae, skill, coverage)
+
+
+def to_json(answer: Any) -> bytes:
+    """The answer as JSON; NaN and infinity become null."""
+    return msgspec.json.encode(answer)

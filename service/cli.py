@@ -1,0 +1,312 @@
+"""The command line. Answers go to standard output; logs, progress and complaints to standard error.
+
+Exit codes: 0 done, 1 a job failed, 2 something in the call or the configuration is wrong.
+"""
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from db import engine, queries
+from db.engine import DatabaseUnusableError, Sessions
+from jobs import refit as refits
+from jobs.due import RUNS_LOOKED_AT, next_due
+from jobs.fetch import fetch as fetch_job
+from jobs.forecast import forecast as forecast_job
+from jobs.panel import Panel
+from jobs.runner import run as run_job
+from service import answers, daemon, durations
+from service.answers import SeriesAnswer
+from service.daemon import utc_now
+from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings, SettingsError, find_file, load
+
+app = typer.Typer(
+    help="A forecasting daemon that keeps score of itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+PIPE_WIDTH = 200  # nothing is cut short for a program that reads along
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+STATUS_COLOURS = {"fresh": "green", "stale": "yellow", "source_down": "red", "expired": "red", "failed": "red"}
+TEXT = {"series", "status", "panel", "source", "target"}  # columns of words; the others hold figures
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The configuration file.", show_default=CONFIG_NAME)
+]
+PanelName = Annotated[str | None, typer.Argument(metavar="[PANEL]", help="One panel; all of them if left out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+
+
+class UsageError(Exception):
+    """The call asks for something that is not there; the message says what is."""
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is told in one line."""
+    try:
+        app()
+    except (SettingsError, DatabaseUnusableError, daemon.StartError, UsageError) as error:
+        print(f"rollcast: {error}", file=sys.stderr)  # noqa: T201  plain, however wide: one line
+        sys.exit(2)
+
+
+@app.command()
+def run(config: Config = None) -> None:
+    """Run the daemon in the foreground, until Ctrl-C."""
+    settings = _settings(config)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
+    )
+    for name, level in {
+        "apscheduler": "WARNING",
+        "uvicorn": "WARNING",
+        "alembic": "WARNING",
+        "yfinance": "CRITICAL",
+    }.items():
+        logging.getLogger(name).setLevel(level)  # what matters of theirs stands in our own lines
+    daemon.run(settings, utc_now)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a commented configuration file to start from, and the sample data that it uses."""
+    target = folder / CONFIG_NAME
+    if target.exists() and not force:
+        raise UsageError(f"{target} is there already; --force overwrites it")
+    samples = folder / "samples"
+    samples.mkdir(parents=True, exist_ok=True)
+    for sample in (DEFAULT_FILE.parent / "samples").iterdir():
+        shutil.copy(sample, samples / sample.name)
+    shutil.copy(DEFAULT_FILE, target)
+    out.print(f"{target} and {samples} are written. Look it over, then: rollcast check; rollcast run")
+
+
+@app.command()
+def check(config: Config = None) -> None:
+    """Validate the configuration and tell what would run when."""
+    settings = _settings(config)
+    built_in = settings.file == DEFAULT_FILE
+    out.print(f"configuration  {'built in (rollcast init writes a file of your own)' if built_in else settings.file}")
+    out.print(f"database       {settings.database_url}")
+    out.print(f"API            http://{settings.api.host}:{settings.api.port}")
+    table = _table("panel", "source", "interval", "horizon", "fetch every", "next", "refit every", "next")
+    now = utc_now()
+    for panel in settings.build_panels():
+        table.add_row(
+            panel.name,
+            _source_told(panel),
+            durations.told(panel.interval),
+            f"{panel.horizon} steps",
+            durations.told(panel.fetch_every),
+            _planned(settings, panel, "fetch", panel.fetch_every, now),
+            durations.told(panel.refit_every),
+            _planned(settings, panel, "refit", panel.refit_every, now),
+        )
+    out.print(table)
+
+
+@app.command()
+def status(config: Config = None, json: Json = False) -> None:
+    """A line a series: its last value, age, state, next forecast, live error against the naive, next refit."""
+    settings = _settings(config)
+    panels = settings.build_panels()
+    now = utc_now()
+    with _reading(settings) as sessions, sessions() as session:
+        found = answers.all_series(session, {panel.name: panel for panel in panels}, now)
+        if json:
+            sys.stdout.write(answers.to_json({"series": found}).decode() + "\n")
+            return
+        table = _table("series", "value", "age", "status", "forecast", "vs naive", "refit")
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for panel in panels:
+            table.add_row(f"[bold]{panel.name}[/]")
+            lines = [series for series in found if series.panel == panel.name]
+            for series in lines:
+                table.add_row(*_status_cells(series, now))
+                if series.status != "fresh":
+                    reasons.setdefault((series.status, series.reason), []).append(series.name)
+            if not lines:
+                runs = queries.newest_runs(session, panel.name, "fetch", 1)
+                reasons[(runs[0].outcome if runs else "not fetched yet", runs[0].reason if runs else "")] = [panel.name]
+    out.print(table)
+    for (word, reason), names in reasons.items():
+        out.print(f"[{_colour(word)}]{word}[/]  {', '.join(names)}: {escape(reason)}")
+    if not daemon.is_running(settings.data_dir):
+        err.print(f"No daemon is running on {settings.data_dir}; rollcast run starts one.")
+
+
+@app.command()
+def latest(series: str, config: Config = None, json: Json = False) -> None:
+    """The latest forecast of a series."""
+    settings = _settings(config)
+    panels = {panel.name: panel for panel in settings.build_panels()}
+    with _reading(settings) as sessions, sessions() as session:
+        try:
+            answer = answers.latest(session, panels, series, utc_now())
+        except answers.NoSeriesError as error:
+            raise UsageError(f"{error}; {error.hint}") from error
+    if json:
+        sys.stdout.write(answers.to_json(answer).decode() + "\n")
+        return
+    out.print(f"{escape(answer.series)}  [{_colour(answer.status)}]{answer.status}[/]: {escape(answer.reason)}")
+    if answer.issued_at is None or answer.cutoff is None:
+        return
+    out.print(
+        f"issued {_time(answer.issued_at)} by {answer.model} v{answer.model_version}, cutoff {_time(answer.cutoff)}"
+    )
+    levels = list(answer.steps[0].intervals)
+    table = _table("step", "target", "mean", *(f"{level} %" for level in levels), "naive")
+    for step in answer.steps:
+        bounds = (f"{_number(step.intervals[level][0])} … {_number(step.intervals[level][1])}" for level in levels)
+        table.add_row(str(step.step), _time(step.target_ts), _number(step.mean), *bounds, _number(step.naive))
+    out.print(table)
+
+
+@app.command()
+def fetch(panel: PanelName = None, config: Config = None) -> None:
+    """Fetch now, in this process; harmless beside a running daemon."""
+    settings = _settings(config)
+    cache_dir = settings.data_dir / "cache"
+
+    def work(sessions: Sessions, chosen: Panel) -> object:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with err.status(f"{chosen.name}: asking its source"):
+            return fetch_job(sessions, chosen, utc_now, cache_dir)
+
+    _run_jobs(settings, "fetch", panel, work)
+
+
+@app.command()
+def refit(panel: PanelName = None, config: Config = None) -> None:
+    """Refit now, in this process; harmless beside a running daemon."""
+
+    def work(sessions: Sessions, chosen: Panel) -> object:
+        with ProgressBar(console=err, transient=True) as bar:
+            task = bar.add_task(f"{chosen.name}: fitting", total=None)
+
+            def progress(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            return refits.refit(sessions, chosen, utc_now(), partial(refits.fit, progress=progress))
+
+    _run_jobs(_settings(config), "refit", panel, work)
+
+
+@app.command()
+def forecast(panel: PanelName = None, config: Config = None) -> None:
+    """Issue the forecasts that the newest observations allow, if they were not issued before."""
+    _run_jobs(_settings(config), "forecast", panel, lambda sessions, chosen: forecast_job(sessions, chosen, utc_now()))
+
+
+def _settings(config: Path | None) -> Settings:
+    return load(find_file(config, os.environ, Path.cwd()), os.environ)
+
+
+def _run_jobs(settings: Settings, job: str, name: str | None, work: Callable[[Sessions, Panel], object]) -> None:
+    """Run one job for the chosen panels as the daemon would, and tell how it went."""
+    panels = settings.build_panels()
+    chosen = [panel for panel in panels if name in (None, panel.name)]
+    if not chosen:
+        raise UsageError(f"there is no panel {name!r}; there are {', '.join(panel.name for panel in panels)}")
+    logging.getLogger("rollcast").addHandler(logging.NullHandler())  # the line below says all that a person needs
+    write_engine = engine.writer(settings.database_url)
+    engine.migrate(write_engine)
+    sessions = engine.sessions(write_engine)
+    failed = False
+    for panel in chosen:
+        ended = run_job(sessions, utc_now, job, panel.name, partial(work, sessions, panel))
+        failed |= ended.outcome == "failed"
+        out.print(f"{panel.name}  [{_colour(ended.outcome)}]{ended.outcome}[/]  {escape(ended.reason)}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Sessions]:
+    """Read-only sessions. Raises UsageError where there is no database yet."""
+    path = engine.sqlite_path(settings.database_url)
+    if not path.exists():
+        raise UsageError(f"there is no database {path} yet; rollcast run makes it")
+    read_engine = engine.reader(settings.database_url)
+    try:
+        yield engine.sessions(read_engine)
+    finally:
+        read_engine.dispose()
+
+
+def _planned(settings: Settings, panel: Panel, job: str, every: timedelta, now: datetime) -> str:
+    """When a job is due next, for people."""
+    if not engine.sqlite_path(settings.database_url).exists():
+        return "at start" if job == "fetch" else "once there are data"
+    with _reading(settings) as sessions, sessions() as session:
+        runs = queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT)
+    if not runs and job == "refit":
+        return "once there are data"
+    due = next_due(runs, every, now)
+    return "at start" if due <= now else _until(due, now)
+
+
+def _source_told(panel: Panel) -> str:
+    options = {
+        name: value for name, value in vars(panel.source).items() if not name.startswith("_") and value is not None
+    }
+    kind = type(panel.source).__name__.removesuffix("Source").lower()
+    first: Any = next(iter(options.values()), "")
+    detail = ", ".join(first) if isinstance(first, list) else first.name if isinstance(first, Path) else ""
+    return f"{kind} {detail}".strip()
+
+
+def _status_cells(series: SeriesAnswer, now: datetime) -> list[str]:
+    score, step = series.score_7d, series.next
+    return [
+        f"  {escape(series.name)}",
+        "–" if series.newest is None else _number(series.newest.value),
+        "–" if series.data_age_s is None else durations.told(timedelta(seconds=series.data_age_s)),
+        f"[{_colour(series.status)}]{series.status}[/]",
+        "–" if step is None else _number(step.mean),
+        "–" if score.skill is None else f"{1 - score.skill:.2f}",
+        "–" if series.next_refit is None else _until(series.next_refit, now),
+    ]
+
+
+def _table(*headings: str) -> Table:
+    """A table without lines, whose first column is text and whose others are figures."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, no_wrap=True, justify="left" if heading in TEXT else "right")
+    return table
+
+
+def _until(due: datetime, now: datetime) -> str:
+    return "now" if due <= now else f"in {durations.told(due - now)}"
+
+
+def _colour(status: str) -> str:
+    return STATUS_COLOURS.get(status, "cyan")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z"

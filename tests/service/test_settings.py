@@ -1,0 +1,164 @@
+"""Settings: what is accepted, and what is said of the rest."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs.sources import CsvSource, HostSource, YfinanceSource
+from service.settings import DEFAULT_FILE, SettingsError, find_file, load
+
+PANEL = '[panels.p]\nsource = { type = "csv", path = "a.csv" }\ninterval = "1h"\nhorizon = 3\n'
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Load a configuration under some environment variables."""
+
+    def from_text(text=PANEL, **variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        file = tmp_path / "rollcast.toml"
+        file.write_text(text)
+        return load(file, variables)
+
+    return from_text
+
+
+@pytest.fixture
+def complaint(read):
+    def of(text=PANEL, **variables):
+        with pytest.raises(SettingsError) as caught:
+            read(text, **variables)
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    return of
+
+
+def test_the_built_in_configuration_has_the_four_panels():
+    panels = {panel.name: panel for panel in load(DEFAULT_FILE, {}).build_panels()}
+    assert {name: type(panel.source) for name, panel in panels.items()} == {
+        "host": HostSource,
+        "oil": CsvSource,
+        "taxi": CsvSource,
+        "stocks": YfinanceSource,
+    }
+    assert [panels[name].horizon for name in ("host", "oil", "taxi", "stocks")] == [30, 5, 48, 5]
+
+
+def test_the_built_in_samples_are_there():
+    assert all(
+        panel.source.path.is_file() for panel in load(DEFAULT_FILE, {}).build_panels() if panel.name in ("oil", "taxi")
+    )
+
+
+def test_what_a_panel_leaves_out_has_a_default(read):
+    (panel,) = read().build_panels()
+    assert (panel.fetch_every, panel.refit_every) == (timedelta(hours=1), timedelta(days=1))
+    assert (panel.train_window, panel.levels) == (5000 * timedelta(hours=1), (80, 95))
+
+
+def test_relative_paths_start_at_the_file_s_folder(read, tmp_path):
+    settings = read('data_dir = "d"\n' + PANEL)
+    assert settings.data_dir == tmp_path / "d"
+    assert settings.build_panels()[0].source.path == tmp_path / "a.csv"
+
+
+def test_without_a_file_the_data_are_in_the_working_folder():
+    assert load(DEFAULT_FILE, {}).data_dir == Path("data")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "found"),
+    [
+        ("ROLLCAST_API__PORT", "9000", lambda s: s.api.port == 9000),
+        ("ROLLCAST_DATA_DIR", "/elsewhere", lambda s: s.data_dir == Path("/elsewhere")),
+        ("ROLLCAST_DATABASE__URL", "sqlite:////x/y.db", lambda s: s.database_url == "sqlite:////x/y.db"),
+        ("ROLLCAST_PANELS__P__HORIZON", "7", lambda s: s.panels["p"].horizon == 7),
+        ("ROLLCAST_PANELS__P__LEVELS", "[50, 90]", lambda s: s.panels["p"].levels == [50, 90]),
+        ("ROLLCAST_PANELS__P__LEVELS", "50,90", lambda s: s.panels["p"].levels == [50, 90]),
+        ("ROLLCAST_PANELS__P__FETCH_EVERY", "90s", lambda s: s.panels["p"].fetch_every == timedelta(seconds=90)),
+    ],
+)
+def test_the_environment_wins_over_the_file(read, variable, value, found):
+    assert found(read("[api]\nport = 8000\n" + PANEL, **{variable: value}))
+
+
+def test_an_override_of_one_key_leaves_the_others(read):
+    settings = read('[api]\nhost = "127.0.0.2"\n' + PANEL, ROLLCAST_API__PORT="9000")
+    assert settings.api.host == "127.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dat_dir = 1\n" + PANEL, "dat_dir is no setting; did you mean data_dir?"),
+        ("[api]\nprot = 1\n" + PANEL, "api.prot is no setting; did you mean port?"),
+        (PANEL + "horizn = 3\n", "panels.p.horizn is no setting; did you mean horizon?"),
+        (PANEL + "colour = 3\n", "panels.p.colour is no setting; expected one of source, interval, horizon"),
+        ("[api]\nport = 99999\n" + PANEL, "api.port = 99999: input should be less than or equal to 65535"),
+        ('[api]\nport = "http"\n' + PANEL, "api.port = 'http': input should be a valid integer"),
+        (PANEL.replace("1h", "1 hour"), "panels.p.interval = '1 hour': expected a duration as in 30s, 5m, 2h"),
+        (PANEL.replace('"1h"', "60"), "panels.p.interval = 60: expected a duration as in 30s, 5m, 2h"),
+        (PANEL.replace("3", "0"), "panels.p.horizon = 0: input should be greater than or equal to 1"),
+        (PANEL.replace("horizon = 3\n", ""), "panels.p.horizon is missing"),
+        (PANEL + "levels = [80, 100]\n", "panels.p.levels.1 = 100: input should be less than or equal to 99"),
+        (PANEL + 'expire_after = "soon"\n', "panels.p.expire_after = 'soon': expected a duration"),
+        (PANEL.replace("1h", "36h"), "panels.p.interval = 36h: above a day, expected whole days"),
+        (PANEL.replace("[panels.p]", "[panels.P]"), "panel name 'P': expected lower-case letters"),
+        (PANEL.replace("csv", "cvs"), "panels.p.source.type = 'cvs': expected one of csv, host, yfinance"),
+        (PANEL.replace("path", "pth"), "panels.p.source.pth is no option of a csv source; did you mean path?"),
+        (PANEL.replace(', path = "a.csv"', ""), "panels.p.source.path is missing"),
+        (PANEL.replace('"a.csv"', "5"), "panels.p.source.path = 5: "),
+        ("", "panels is missing"),
+        ("[panels]\n", "panels = {}: "),
+        (
+            '[database]\nurl = "mysql://h/d"\n' + PANEL,
+            "database.url = 'mysql://h/d': expected a file, as in sqlite:///",
+        ),
+        ("horizon = = 3", "is no valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_told_with_key_and_value_and_what_is_accepted(complaint, text, expected):
+    assert expected in complaint(text)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("ROLLCAST_API__PORT", "http", "ROLLCAST_API__PORT = 'http': input should be a valid integer"),
+        ("ROLLCAST_API__PROT", "1", "ROLLCAST_API__PROT is no setting; did you mean port?"),
+        ("ROLLCAST_APY__PORT", "1", "ROLLCAST_APY__PORT is no variable of Rollcast; did you mean"),
+        ("ROLLCAST_DATADIR", "x", "ROLLCAST_DATADIR is no variable of Rollcast; did you mean ROLLCAST_DATA_DIR?"),
+        ("ROLLCAST_PANELS__P__HORIZN", "1", "ROLLCAST_PANELS__P__HORIZN is no setting; did you mean horizon?"),
+        ("ROLLCAST_PANELS__Q__HORIZON", "1", "panels.q."),
+        (
+            "ROLLCAST_PANELS__P__LEVELS",
+            "eighty",
+            "ROLLCAST_PANELS__P__LEVELS = 'eighty': input should be a valid integer",
+        ),
+        ("ROLLCAST_PANELS", "x", "ROLLCAST_PANELS = 'x': input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name(complaint, variable, value, expected):
+    assert expected in complaint(**{variable: value})
+
+
+def test_a_file_that_is_named_but_missing_is_told(tmp_path):
+    with pytest.raises(
+        SettingsError, match=r"there is no configuration file .*nowhere\.toml; `rollcast init` writes one"
+    ):
+        find_file(tmp_path / "nowhere.toml", {}, tmp_path)
+
+
+def test_the_file_is_the_option_s_then_the_environment_s_then_the_folder_s_then_the_built_in_one(tmp_path):
+    assert find_file(None, {}, tmp_path) == DEFAULT_FILE
+    (tmp_path / "rollcast.toml").touch()
+    assert find_file(None, {}, tmp_path) == tmp_path / "rollcast.toml"
+    (tmp_path / "env.toml").touch()
+    environ = {"ROLLCAST_CONFIG": str(tmp_path / "env.toml")}
+    assert find_file(None, environ, tmp_path) == tmp_path / "env.toml"
+    (tmp_path / "option.toml").touch()
+    assert find_file(tmp_path / "option.toml", environ, tmp_path) == tmp_path / "option.toml"
