@@ -69,11 +69,6 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, cache_dir: Path) -> Fe
     return fetched
 
 
-def preview(panel: Panel, now: datetime, cache_dir: Path) -> Delivery:
-    """What a first fetch would bring, without storing it."""
-    return panel.source.fetch(Request(now, panel.interval, panel.train_window, {}, cache_dir))
-
-
 def _failures_told(failures: Mapping[str, str]) -> list[str]:
     """The failures in words, a reason each with the series that share it."""
     names: dict[str, list[str]] = {}

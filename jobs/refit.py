@@ -1,13 +1,11 @@
 """Refit: fit a challenger on what is known now, and let it serve if the gate says so.
 
-Reading and storing happen here; the fit itself is the pure function `fit`, which a worker process runs.
+Reading and storing happen here; the fit itself is `jobs.fit.fit`, which a worker process runs.
 """
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,42 +13,14 @@ from db import queries
 from db.engine import Sessions
 from db.times import from_us
 from jobs import calendars, grid
+from jobs.fit import Fitted, Task
 from jobs.panel import Panel
-from models.errors import BadModelBytesError
-from models.forecaster import Forecaster, Progress, values_needed
+from models.forecaster import values_needed
 from models.rnn import Array
 
 
 class NotReadyError(Exception):
     """There are not enough observations to fit a model yet; the message says how many there are and are needed."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """All that a fit depends on."""
-
-    histories: dict[str, list[Array]]  # of each series its segments
-    seasons: tuple[int, ...]
-    horizon: int
-    lookback: int | None
-    levels: tuple[int, ...]
-    seed: int
-    champion: bytes | None
-    about: dict[str, Any]  # kept inside the model's bytes
-    cutoff: datetime
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What came of a fit."""
-
-    content: bytes
-    kind: str
-    promoted: bool
-    verdict: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {'serves' if self.promoted else 'rejected'}: {self.verdict}"
 
 
 Fit = Callable[[Task], Fitted]
@@ -76,23 +46,6 @@ def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Fitted:
             content=fitted.content,
         )
     return fitted
-
-
-def fit(task: Task, progress: Progress | None = None) -> Fitted:
-    """Fit a challenger and hold it against the champion. Depends on the task alone."""
-    challenger = Forecaster(
-        task.horizon, seasons=task.seasons, lookback=task.lookback, levels=task.levels, seed=task.seed
-    ).fit(task.histories, progress)
-    promoted, verdict = True, challenger.verdict_.reason
-    if task.champion is not None:
-        try:
-            champion, _ = Forecaster.from_bytes(task.champion)
-        except BadModelBytesError as error:
-            verdict = f"{verdict}; the champion cannot be read: {error}"
-        else:
-            promoted, compared = challenger.outdoes(champion, list(task.histories))
-            verdict = f"{verdict}; {compared}"
-    return Fitted(challenger.to_bytes(task.about), challenger.kind_, promoted, verdict)
 
 
 def prepare(session: Session, panel: Panel, now: datetime) -> Task:

@@ -21,12 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import queries
 from db.engine import Sessions
 from db.queries import NewStep
-from jobs import refit as refits
 from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, next_due
 from jobs.fetch import fetch
+from jobs.fit import Fitted, fit
 from jobs.forecast import Issued, forecast
 from jobs.panel import Clock, Panel
-from jobs.refit import NotReadyError
+from jobs.refit import NotReadyError, prepare, refit
 from jobs.runner import run
 from jobs.score import score
 from jobs.workers import Workers
@@ -159,8 +159,8 @@ class Scheduler:
         try:
             log.info("%s  refit begins", panel.name)
 
-            def work() -> refits.Fitted:
-                return refits.refit(self._sessions, panel, self._clock(), partial(self._workers.call, refits.fit))
+            def work() -> Fitted:
+                return refit(self._sessions, panel, self._clock(), partial(self._workers.call, fit))
 
             fitted = run(self._sessions, self._clock, "refit", panel.name, work, due=due).result
             if fitted is not None:
@@ -187,7 +187,7 @@ class Scheduler:
     def _is_ready(self, panel: Panel) -> bool:
         with self._sessions() as session:
             try:
-                refits.prepare(session, panel, self._clock())
+                prepare(session, panel, self._clock())
             except NotReadyError:
                 return False
         return True

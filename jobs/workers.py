@@ -37,7 +37,7 @@ class Workers:
         self._context = multiprocessing.get_context(
             "forkserver"
         )  # fork, from a process with threads, can hang the child
-        self._context.set_forkserver_preload(["models.forecaster"])
+        self._context.set_forkserver_preload(["jobs.fit"])
         self._lock = threading.Lock()
         self._stopped = False
         self._futures: set[Future[Any]] = set()

@@ -22,11 +22,12 @@ from rich.table import Table
 
 from db import engine, queries
 from db.engine import DatabaseUnusableError, Sessions
-from jobs import refit as refits
 from jobs.due import RUNS_LOOKED_AT, next_due
 from jobs.fetch import fetch as fetch_job
+from jobs.fit import fit
 from jobs.forecast import forecast as forecast_job
 from jobs.panel import Panel
+from jobs.refit import refit as refit_job
 from jobs.runner import run as run_job
 from service import answers, daemon, durations
 from service.answers import SeriesAnswer
@@ -206,7 +207,7 @@ def refit(panel: PanelName = None, config: Config = None) -> None:
             def progress(done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
 
-            return refits.refit(sessions, chosen, utc_now(), partial(refits.fit, progress=progress))
+            return refit_job(sessions, chosen, utc_now(), partial(fit, progress=progress))
 
     _run_jobs(_settings(config), "refit", panel, work)
 

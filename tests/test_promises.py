@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from db import engine, queries
 from jobs.fetch import fetch
+from jobs.fit import fit
 from jobs.forecast import context, forecast, forecast_steps
-from jobs.refit import fit, refit
+from jobs.refit import refit
 from jobs.score import score
 from models.forecaster import Forecaster
 

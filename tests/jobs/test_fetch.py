@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from db import queries
 from db.times import to_us
-from jobs.fetch import fetch, preview
+from jobs.fetch import fetch
 from jobs.sources.base import SourceDownError
 
 
@@ -174,12 +174,6 @@ def test_a_source_is_told_the_newest_time_of_each_series_under_its_own_name(
     fetch(sessions, prefixed, clock, tmp_path)
     fetch(sessions, prefixed, clock, tmp_path)
     assert source.requests[-1].newest == {"a": source.values["a"].index[-1]}
-
-
-def test_a_preview_stores_nothing(panel, source, clock, tmp_path, stored):
-    source.put("a", [1, 2])
-    assert len(preview(panel, clock(), tmp_path).values["a"]) == 2
-    assert stored() == []
 
 
 def test_the_record_of_a_fetch_counts_everything(run, source):

@@ -7,8 +7,9 @@ import pytest
 
 from db import queries
 from jobs.fetch import fetch
+from jobs.fit import fit
 from jobs.forecast import NoModelError, forecast
-from jobs.refit import fit, refit
+from jobs.refit import refit
 
 
 @pytest.fixture

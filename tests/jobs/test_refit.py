@@ -9,7 +9,8 @@ import pytest
 
 from db import queries
 from jobs.fetch import fetch
-from jobs.refit import NotReadyError, fit, prepare, refit
+from jobs.fit import fit
+from jobs.refit import NotReadyError, prepare, refit
 from models.forecaster import Forecaster
 
 

@@ -79,7 +79,8 @@ def test_a_restart_refits_nothing_that_is_not_due(start, count, walk):
 
 def test_what_was_fetched_before_a_kill_is_forecast_from_after_it(start, count, walk, sessions, panel, tmp_path):
     from jobs.fetch import fetch
-    from jobs.refit import fit, refit
+    from jobs.fit import fit
+    from jobs.refit import refit
 
     fetch(sessions, panel, utc_now, tmp_path)
     refit(sessions, panel, utc_now(), fit)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jobs.fetch import fetch
+from jobs.fit import fit
 from jobs.forecast import forecast
-from jobs.refit import fit, refit
+from jobs.refit import refit
 from jobs.score import score
 
 WALK = np.random.default_rng(0).normal(size=400).cumsum()
