@@ -80,6 +80,8 @@ class Scheduler:
 
     def _end(self) -> None:
         if self._apscheduler.running:
+            self._apscheduler.pause()
+            self._apscheduler.get_jobs()  # returns once no job is being started: a shutdown amid that raises an error
             self._apscheduler.shutdown(wait=False)  # waiting, it would hold the locks that an ending job asks for
         self._workers.stop()
         for executor in self._executors.values():

@@ -147,7 +147,10 @@ def status(config: Config = None, json: Json = False) -> None:
                     reasons.setdefault((series.status, series.reason), []).append(series.name)
             if not lines:
                 runs = queries.newest_runs(session, panel.name, "fetch", 1)
-                reasons[(runs[0].outcome if runs else "not fetched yet", runs[0].reason if runs else "")] = [panel.name]
+                word, reason = (
+                    (runs[0].outcome, runs[0].reason) if runs else ("not fetched", "the first fetch comes at start")
+                )
+                reasons.setdefault((word, reason), []).append(panel.name)
     out.print(table)
     for (word, reason), names in reasons.items():
         out.print(f"[{_colour(word)}]{word}[/]  {', '.join(names)}: {escape(reason)}")
