@@ -7,10 +7,24 @@ more than the query. *As of* a moment means: of each time, the newest revision t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, insert, select, text, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Select,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db.schema import Forecast, ForecastBound, ForecastStep, Model, Observation, Run, Score, Series
 from db.times import from_us
@@ -317,6 +331,53 @@ def score_summary(session: Session, series_id: int, since: datetime | None = Non
         .order_by(ForecastBound.level)
     )
     return ScoreSummary(count, cards - count, mae, naive_mae, {level: float(share) for level, share in shares})
+
+
+# ── forgetting ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def delete_forecasts(session: Session, panel: str, before: datetime, limit: int) -> int:
+    """Delete up to `limit` forecasts of a panel issued before a moment, with their scores. Returns how many.
+
+    The latest forecast of a series stays, however old.
+    """
+    newer = aliased(Forecast)
+    later = select(newer.id).where(newer.series_id == Forecast.series_id, newer.id > Forecast.id).exists()
+    mine = select(Series.id).where(Series.panel == panel)
+    old = select(Forecast.id).where(Forecast.series_id.in_(mine), Forecast.issued_at < before, later).limit(limit)
+    ids = list(session.scalars(old))
+    for key in (Score.forecast_id, ForecastBound.forecast_id, ForecastStep.forecast_id, Forecast.id):
+        session.execute(delete(key.class_).where(key.in_(ids)))
+    return len(ids)
+
+
+def delete_observations(session: Session, series_id: int, before: datetime, limit: int) -> int:
+    """Delete up to `limit` observations of times before a moment, all their revisions counted. Returns how many."""
+    mine, ts = Observation.series_id == series_id, Observation.ts
+    next_batch = session.scalar(select(ts).where(mine, ts < before).order_by(ts).offset(limit).limit(1))
+    return _deleted(session, delete(Observation).where(mine, ts < (next_batch or before)))
+
+
+def delete_models(session: Session, panel: str, before: datetime) -> int:
+    """Delete the models of a panel trained before a moment that nothing serves or refers to. Returns how many."""
+    serving = champion(session, panel)
+    unused = Model.id.not_in(select(Forecast.model_id))
+    old = (Model.panel == panel, Model.trained_at < before, unused, Model.id != (serving.id if serving else 0))
+    return _deleted(session, delete(Model).where(*old))
+
+
+def delete_runs(session: Session, panel: str, before: datetime, newest: int) -> int:
+    """Delete the runs of a panel started before a moment, save the `newest` so many of each job. Returns how many."""
+    total = 0
+    for job in session.scalars(select(Run.job).where(Run.panel == panel).distinct()).all():
+        mine = (Run.panel == panel, Run.job == job)
+        kept = select(Run.id).where(*mine).order_by(Run.id.desc()).limit(newest)
+        total += _deleted(session, delete(Run).where(*mine, Run.started < before, Run.id.not_in(kept)))
+    return total
+
+
+def _deleted(session: Session, statement: Delete) -> int:
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
 # ── runs ────────────────────────────────────────────────────────────────────────────────────────────────────────────

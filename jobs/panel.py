@@ -23,5 +23,8 @@ class Panel:
     expire_after: timedelta | None = None  # after the cutoff; None: when the last step's target has passed
     levels: tuple[int, ...] = (80, 95)  # percent
     lookback: int | None = None  # steps; None: found at each refit
+    keep_forecasts: timedelta | None = None  # with their scores; None: for ever, as with the next two
+    keep_observations: timedelta | None = None
+    keep_models: timedelta | None = None
     seed: int = 0
     prefix: str = ""  # put before the source's own names, to keep the names of two panels apart

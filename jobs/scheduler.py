@@ -9,7 +9,7 @@ anew when it ends; the memory store is enough, because all dates come from the t
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from jobs.fetch import fetch
 from jobs.fit import Fitted, fit
 from jobs.forecast import Issued, forecast
 from jobs.panel import Clock, Panel
+from jobs.prune import EVERY as PRUNE_EVERY
+from jobs.prune import keeps_all, prune
 from jobs.refit import NotReadyError, prepare, refit
 from jobs.runner import run
 from jobs.score import score
@@ -95,23 +97,33 @@ class Scheduler:
         self._beat = self._clock()
 
     def _take_up(self, panel: Panel) -> None:
-        self._score_and_forecast(panel)
-        self._plan_fetch(panel)
-        self._plan_refit(panel)
+        try:
+            self._score_and_forecast(panel)
+        finally:
+            self._plan_fetch(panel)
+            self._plan_refit(panel)
+            if not keeps_all(panel):
+                self._plan_prune(panel)
+
+    def _set_date(
+        self, work: Callable[[Panel, datetime], None], job: str, panel: Panel, due: datetime, executor: str
+    ) -> None:
+        """The date of a panel's next run of a job; it has one at a time."""
+        self._apscheduler.add_job(
+            work,
+            "date",
+            run_date=due,
+            args=[panel, due],
+            id=f"{job} {panel.name}",
+            executor=executor,
+            replace_existing=True,
+        )
 
     # ── fetch, score, forecast ──────────────────────────────────────────────────────────────────────────────────────
 
     def _plan_fetch(self, panel: Panel) -> None:
         due = self._due(panel, "fetch", panel.fetch_every)
-        self._apscheduler.add_job(
-            self._fetch,
-            "date",
-            run_date=due,
-            args=[panel, due],
-            id=f"fetch {panel.name}",
-            executor="fetch",
-            replace_existing=True,
-        )
+        self._set_date(self._fetch, "fetch", panel, due, executor="fetch")
 
     def _fetch(self, panel: Panel, due: datetime) -> None:
         try:
@@ -144,18 +156,13 @@ class Scheduler:
 
     def _plan_refit(self, panel: Panel) -> None:
         """Set the date of the next refit; none where there are too few observations: the next fetch asks again."""
-        if not self._has_model(panel) and not self._is_ready(panel):
-            return
+        try:
+            if not self._has_model(panel) and not self._is_ready(panel):
+                return
+        except Exception:  # whatever is wrong, the refit will meet it too, put it on record and be tried again
+            log.exception("%s  cannot tell whether it is ready for a refit", panel.name)
         due = self._due(panel, "refit", panel.refit_every)
-        self._apscheduler.add_job(
-            self._refit,
-            "date",
-            run_date=due,
-            args=[panel, due],
-            id=f"refit {panel.name}",
-            executor="refit",
-            replace_existing=True,
-        )
+        self._set_date(self._refit, "refit", panel, due, executor="refit")
 
     def _refit(self, panel: Panel, due: datetime) -> None:
         try:
@@ -171,6 +178,19 @@ class Scheduler:
                 self._forecast(panel, announce=True)
         finally:
             self._plan_refit(panel)
+
+    # ── prune ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _plan_prune(self, panel: Panel) -> None:
+        due = self._due(panel, "prune", PRUNE_EVERY)
+        self._set_date(self._prune, "prune", panel, due, executor="fetch")
+
+    def _prune(self, panel: Panel, due: datetime) -> None:
+        try:
+            work = partial(prune, self._sessions, panel, self._clock())
+            run(self._sessions, self._clock, "prune", panel.name, work, due=due)
+        finally:
+            self._plan_prune(panel)
 
     # ── what the database knows ─────────────────────────────────────────────────────────────────────────────────────
 

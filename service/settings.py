@@ -88,6 +88,9 @@ class PanelSettings(_Table):
         95,
     ]
     lookback: int | None = Field(None, ge=2, le=100_000)
+    keep_forecasts: Duration | None = None
+    keep_observations: Duration | None = None
+    keep_models: Duration | None = None
     seed: int = Field(0, ge=0)
     prefix: str = ""
 
@@ -197,6 +200,9 @@ def _panel(name: str, table: PanelSettings, folder: Path) -> Panel:
         expire_after=expire_after,
         levels=tuple(sorted(set(table.levels))),
         lookback=table.lookback,
+        keep_forecasts=table.keep_forecasts,
+        keep_observations=table.keep_observations,
+        keep_models=table.keep_models,
         seed=table.seed,
         prefix=table.prefix,
     )

@@ -1,0 +1,70 @@
+"""Prune: forget what is older than a panel keeps, a bounded batch at a time, so that nobody waits long for the lock."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from db import queries
+from db.engine import Sessions
+from jobs.due import RUNS_LOOKED_AT
+from jobs.panel import Panel
+
+EVERY = timedelta(hours=1)
+BATCH = 500  # forecasts, or observations times a hundred, a transaction
+
+
+@dataclass
+class Pruned:
+    """How much was forgotten."""
+
+    forecasts: int = 0
+    observations: int = 0
+    models: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.forecasts:,} forecasts, {self.observations:,} observations, {self.models:,} models"
+
+
+def keeps_all(panel: Panel) -> bool:
+    """Whether a panel never forgets."""
+    return panel.keep_forecasts is None and panel.keep_observations is None and panel.keep_models is None
+
+
+def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
+    """Delete forecasts (with their scores and the record of runs), observations and models older than the panel keeps.
+
+    What still serves stays: the latest forecast of each series, the champion, every model that a forecast refers to,
+    and the observations that a refit uses.
+    """
+    pruned = Pruned()
+    if panel.keep_forecasts is not None:
+        while deleted := _delete_forecasts(sessions, panel, now - panel.keep_forecasts):
+            pruned.forecasts += deleted
+        with sessions.begin() as session:
+            queries.delete_runs(session, panel.name, now - panel.keep_forecasts, RUNS_LOOKED_AT)
+    if panel.keep_observations is not None:
+        with sessions() as session:
+            every = queries.series_of_panel(session, panel.name)
+            newest = {series.id: queries.newest_ts(session, series.id, now) for series in every}
+        for series_id, ts in newest.items():
+            if ts is not None:
+                before = min(now - panel.keep_observations, ts - panel.train_window)
+                pruned.observations += _delete_observations(sessions, series_id, before)
+    if panel.keep_models is not None:
+        with sessions.begin() as session:
+            pruned.models = queries.delete_models(session, panel.name, now - panel.keep_models)
+    return pruned
+
+
+def _delete_forecasts(sessions: Sessions, panel: Panel, before: datetime) -> int:
+    with sessions.begin() as session:
+        return queries.delete_forecasts(session, panel.name, before, BATCH)
+
+
+def _delete_observations(sessions: Sessions, series_id: int, before: datetime) -> int:
+    total = 0
+    while True:
+        with sessions.begin() as session:
+            deleted = queries.delete_observations(session, series_id, before, 100 * BATCH)
+        total += deleted
+        if not deleted:
+            return total

@@ -1,0 +1,107 @@
+"""Forgetting."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from db import queries
+from db.queries import NewStep
+from db.schema import Forecast, ForecastBound, ForecastStep, Model, Observation, Run, Score
+from db.times import to_us
+from jobs.prune import keeps_all, prune
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def aged(sessions, clock):
+    """Ten days of hourly observations, and a model, a forecast and a fetch a day; now is the tenth day's end."""
+    with sessions.begin() as session:
+        series = queries.add_series(session, "a", "p")
+        start = clock()
+        queries.add_observations(session, series.id, [(to_us(start + h * HOUR), float(h)) for h in range(240)], start)
+        for day in range(10):
+            moment = start + day * DAY
+            model = queries.add_model(
+                session,
+                "p",
+                kind="naive",
+                cutoff=moment,
+                trained_at=moment,
+                promoted_at=moment,
+                verdict="",
+                content=b"",
+            )
+            queries.issue(
+                session, series.id, model.id, moment, moment, [NewStep(moment + HOUR, 1.0, 1.0, {80: (0, 2)})]
+            )
+            run_id = queries.start_run(session, "fetch", "p", due=moment, started=moment)
+            queries.end_run(session, run_id, ended=moment, outcome="ok", reason="")
+    clock.advance(days=10)
+
+
+@pytest.fixture
+def count(sessions):
+    def rows(entity):
+        with sessions() as session:
+            return session.scalar(select(func.count()).select_from(entity))
+
+    return rows
+
+
+def test_a_panel_keeps_everything_unless_told(sessions, panel, clock, aged, count):
+    assert keeps_all(panel)
+    prune(sessions, panel, clock())
+    assert (count(Forecast), count(Observation), count(Model)) == (10, 240, 10)
+
+
+def test_old_forecasts_go_with_their_steps_bounds_and_scores(sessions, panel, clock, aged, count):
+    assert prune(sessions, replace(panel, keep_forecasts=3 * DAY), clock()).forecasts == 7
+    assert [count(entity) for entity in (Forecast, ForecastStep, ForecastBound, Score)] == [3, 3, 3, 3]
+
+
+def test_the_latest_forecast_of_a_series_stays_however_old(sessions, panel, clock, aged, count):
+    clock.advance(days=1000)
+    prune(sessions, replace(panel, keep_forecasts=DAY), clock())
+    assert count(Forecast) == 1
+
+
+def test_old_observations_go(sessions, panel, clock, aged, count):
+    short = replace(panel, train_window=DAY, keep_observations=2 * DAY)
+    prune(sessions, short, clock())
+    assert count(Observation) == 48
+
+
+def test_observations_that_a_refit_uses_stay(sessions, panel, clock, aged, count):
+    prune(sessions, replace(panel, train_window=5 * DAY, keep_observations=HOUR), clock())
+    assert count(Observation) == 5 * 24 + 1
+
+
+def test_models_that_serve_or_are_referred_to_stay(sessions, panel, clock, aged, count):
+    forgetful = replace(panel, keep_forecasts=3 * DAY, keep_models=HOUR)
+    assert prune(sessions, forgetful, clock()).models == 7
+    with sessions() as session:
+        assert queries.champion(session, "p").version == 10
+
+
+def test_old_runs_go_but_the_newest_stay_so_that_nothing_is_due_twice(sessions, panel, clock, aged, count):
+    with sessions.begin() as session:
+        for k in range(30):
+            moment = clock() - 20 * DAY + k * HOUR
+            queries.start_run(session, "refit", "p", due=moment, started=moment)
+    prune(sessions, replace(panel, keep_forecasts=3 * DAY), clock())
+    with sessions() as session:
+        assert len(queries.newest_runs(session, "p", "refit", 100)) == 12
+
+
+def test_a_batch_is_bounded_and_all_batches_are_done(sessions, panel, clock, aged, count, monkeypatch):
+    monkeypatch.setattr("jobs.prune.BATCH", 2)
+    assert prune(sessions, replace(panel, keep_forecasts=3 * DAY), clock()).forecasts == 7
+
+
+def test_another_panel_s_rows_stay(sessions, panel, clock, aged, count):
+    prune(sessions, replace(panel, name="q", keep_forecasts=HOUR, keep_observations=HOUR, keep_models=HOUR), clock())
+    assert (count(Forecast), count(Observation), count(Model), count(Run)) == (10, 240, 10, 10)
