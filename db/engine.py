@@ -5,6 +5,8 @@ SQLite in WAL mode: readers never wait for the writer. A transaction that reads 
 BEGIN and waits for it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 Sessions = sessionmaker[Session]
 
+READING = "rollcast_reading"
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",  # a power cut may lose the last commits, never corrupt; a killed process loses nothing
@@ -60,7 +63,7 @@ def writer(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READING) else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -80,6 +83,14 @@ def reader(url: str) -> Engine:
 def sessions(engine: Engine) -> Sessions:
     """Sessions on an engine; what they loaded stays usable after a commit."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def reading(sessions: Sessions) -> Iterator[Session]:
+    """A session of the write engine that only reads: it sees one state of the database, and waits for nobody."""
+    with sessions() as session:
+        session.connection(execution_options={READING: True})
+        yield session
 
 
 def migrate(engine: Engine) -> None:

@@ -20,7 +20,7 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.engine import Sessions
+from db.engine import Sessions, reading
 from db.queries import Pair
 from db.schema import Series
 from db.times import MICROSECOND, from_us, to_us
@@ -52,7 +52,7 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, cache_dir: Path) -> Fe
     series could be had.
     """
     now = clock()
-    with sessions.begin() as session:
+    with reading(sessions) as session:
         newest = _newest(session, panel, now)
     request = Request(now, panel.interval, panel.train_window, newest, cache_dir)
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db import queries
-from db.engine import Sessions
+from db.engine import Sessions, reading
 from jobs.due import RUNS_LOOKED_AT
 from jobs.panel import Panel
 
@@ -42,7 +42,7 @@ def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
         with sessions.begin() as session:
             queries.delete_runs(session, panel.name, now - panel.keep_forecasts, RUNS_LOOKED_AT)
     if panel.keep_observations is not None:
-        with sessions() as session:
+        with reading(sessions) as session:
             every = queries.series_of_panel(session, panel.name)
             newest = {series.id: queries.newest_ts(session, series.id, now) for series in every}
         for series_id, ts in newest.items():

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.engine import Sessions
+from db.engine import Sessions, reading
 from db.times import from_us
 from jobs import calendars, grid
 from jobs.fit import Fitted, Task
@@ -31,7 +31,7 @@ def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Fitted:
 
     Raises NotReadyError where there are too few observations, and whatever `fit` raises.
     """
-    with sessions.begin() as session:
+    with reading(sessions) as session:
         task = prepare(session, panel, now)
     fitted = fit(task)
     with sessions.begin() as session:

@@ -19,7 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import queries
-from db.engine import Sessions
+from db.engine import Sessions, reading
 from db.queries import NewStep
 from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, next_due
 from jobs.fetch import fetch
@@ -35,7 +35,6 @@ from jobs.workers import Workers
 
 log = logging.getLogger("rollcast")
 
-FETCH_THREADS = 16
 BEAT = timedelta(seconds=1)
 SLOW = timedelta(minutes=1)
 
@@ -54,8 +53,9 @@ class Scheduler:
         self._beat: datetime | None = None
         self._executors = {
             "default": ThreadPoolExecutor(1),
-            "fetch": ThreadPoolExecutor(min(FETCH_THREADS, max(1, len(panels)))),
-            "refit": ThreadPoolExecutor(max(1, len(panels))),  # they only wait for the workers
+            "fetch": ThreadPoolExecutor(len(panels)),  # so that one hung source never holds another
+            "refit": ThreadPoolExecutor(len(panels)),  # which only wait for the workers
+            "prune": ThreadPoolExecutor(1),
         }
         self._apscheduler = BackgroundScheduler(
             timezone=UTC,
@@ -105,9 +105,7 @@ class Scheduler:
             if not keeps_all(panel):
                 self._plan_prune(panel)
 
-    def _set_date(
-        self, work: Callable[[Panel, datetime], None], job: str, panel: Panel, due: datetime, executor: str
-    ) -> None:
+    def _set_date(self, work: Callable[[Panel, datetime], None], job: str, panel: Panel, due: datetime) -> None:
         """The date of a panel's next run of a job; it has one at a time."""
         self._apscheduler.add_job(
             work,
@@ -115,7 +113,7 @@ class Scheduler:
             run_date=due,
             args=[panel, due],
             id=f"{job} {panel.name}",
-            executor=executor,
+            executor=job,
             replace_existing=True,
         )
 
@@ -123,7 +121,7 @@ class Scheduler:
 
     def _plan_fetch(self, panel: Panel) -> None:
         due = self._due(panel, "fetch", panel.fetch_every)
-        self._set_date(self._fetch, "fetch", panel, due, executor="fetch")
+        self._set_date(self._fetch, "fetch", panel, due)
 
     def _fetch(self, panel: Panel, due: datetime) -> None:
         try:
@@ -162,7 +160,7 @@ class Scheduler:
         except Exception:  # whatever is wrong, the refit will meet it too, put it on record and be tried again
             log.exception("%s  cannot tell whether it is ready for a refit", panel.name)
         due = self._due(panel, "refit", panel.refit_every)
-        self._set_date(self._refit, "refit", panel, due, executor="refit")
+        self._set_date(self._refit, "refit", panel, due)
 
     def _refit(self, panel: Panel, due: datetime) -> None:
         try:
@@ -183,7 +181,7 @@ class Scheduler:
 
     def _plan_prune(self, panel: Panel) -> None:
         due = self._due(panel, "prune", PRUNE_EVERY)
-        self._set_date(self._prune, "prune", panel, due, executor="fetch")
+        self._set_date(self._prune, "prune", panel, due)
 
     def _prune(self, panel: Panel, due: datetime) -> None:
         try:
@@ -196,18 +194,18 @@ class Scheduler:
 
     def _due(self, panel: Panel, job: str, every: timedelta) -> datetime:
         try:
-            with self._sessions() as session:
+            with reading(self._sessions) as session:
                 return next_due(queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT), every, self._clock())
         except SQLAlchemyError:  # a full disk, say: a job without a date would never run again
             log.exception("%s  the database does not say when the next %s is due; trying again", panel.name, job)
             return self._clock() + FIRST_RETRY
 
     def _has_model(self, panel: Panel) -> bool:
-        with self._sessions() as session:
+        with reading(self._sessions) as session:
             return queries.champion(session, panel.name) is not None
 
     def _is_ready(self, panel: Panel) -> bool:
-        with self._sessions() as session:
+        with reading(self._sessions) as session:
             try:
                 prepare(session, panel, self._clock())
             except NotReadyError:

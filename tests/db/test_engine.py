@@ -52,6 +52,13 @@ def test_transactions_that_read_and_then_write_wait_for_each_other(url, sessions
         assert session.scalar(text("SELECT count(*) FROM series")) == 200
 
 
+def test_a_session_that_only_reads_waits_for_no_writer(sessions):
+    with sessions.begin() as writing:
+        writing.execute(text("INSERT INTO series (name, panel) VALUES ('a', 'p')"))
+        with engine.reading(sessions) as session:
+            assert session.scalar(text("SELECT count(*) FROM series")) == 0
+
+
 def test_the_read_engine_cannot_write(url, write_engine):
     with engine.sessions(engine.reader(url))() as session, pytest.raises(OperationalError, match="readonly database"):
         session.execute(text("INSERT INTO series (name, panel) VALUES ('a', 'p')"))
