@@ -57,6 +57,16 @@ class IssuedAnswer(msgspec.Struct):
     steps: list[StepAnswer]
 
 
+class LedgerAnswer(msgspec.Struct):
+    """Forecasts of a series as the ledger holds them, beside the state that the series is in now."""
+
+    series: str
+    panel: str
+    status: str
+    reason: str
+    forecasts: list[IssuedAnswer]
+
+
 class AgesAnswer(msgspec.Struct):
     """Ages in seconds: of the newest observation's end, of the forecast, of its model."""
 
@@ -161,17 +171,27 @@ def latest(session: Session, panels: Mapping[str, Panel], name: str, now: dateti
     return answer
 
 
-def issued(
-    session: Session, panels: Mapping[str, Panel], name: str, *, issued_after: datetime | None, limit: int
-) -> list[IssuedAnswer]:
-    """The newest forecasts of a series as the ledger holds them, newest first. Raises NoSeriesError."""
+def ledger(
+    session: Session,
+    panels: Mapping[str, Panel],
+    name: str,
+    now: datetime,
+    *,
+    issued_after: datetime | None,
+    limit: int,
+) -> LedgerAnswer:
+    """The newest forecasts of a series as they were issued, newest first. Raises NoSeriesError."""
     series = find(session, panels, name)
+    panel = panels[series.panel]
+    newest = queries.newest_ts(session, series.id, now)
+    judged = _state(session, panel, series, newest, queries.latest_forecast(session, series.id), now)
     found = queries.forecasts(session, series.id, issued_after=issued_after, limit=limit)
     steps = _steps(session, [forecast.id for forecast, _ in found])
-    return [
+    forecasts = [
         IssuedAnswer(f.issued_at, f.cutoff, model.kind, model.version, model.trained_at, steps[f.id])
         for f, model in found
     ]
+    return LedgerAnswer(series.name, panel.name, judged.status, judged.reason, forecasts)
 
 
 def observations(

@@ -116,12 +116,7 @@ def create_app(
     ) -> Response:
         """The newest `limit` forecasts as they were issued, newest first."""
         after = _utc(issued_after)
-        return read(
-            lambda session: {
-                "series": name,
-                "forecasts": answers.issued(session, panels, name, issued_after=after, limit=limit),
-            }
-        )
+        return read(lambda session: answers.ledger(session, panels, name, clock(), issued_after=after, limit=limit))
 
     @app.get("/api/v1/series/{name:path}/scores")
     def scores(name: str) -> Response:

@@ -134,6 +134,11 @@ def test_forecasts_come_newest_first_and_can_be_asked_for_from_a_moment_on(clien
     assert client.get("/api/v1/series/a/forecasts?limit=1").json()["forecasts"] == found[:1]
 
 
+def test_the_ledger_tells_the_state_that_the_series_is_in(client, lived):
+    answer = client.get("/api/v1/series/a/forecasts").json()
+    assert (answer["status"], answer["reason"]) == ("fresh", "made from the newest observation")
+
+
 def test_scores_hold_the_forecasts_against_the_truth_and_the_naive(client, lived):
     window = client.get("/api/v1/series/a/scores").json()["windows"]["all"]
     assert (window["scored_steps"], window["pending_steps"]) == (9, 6)
