@@ -39,7 +39,7 @@ def sqlite_path(url: str) -> Path:
         parsed = make_url(url)
     except ArgumentError as error:
         raise DatabaseUnusableError(f"database.url = {url!r}: expected sqlite:///path/to/file.db") from error
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or not parsed.database or parsed.database == ":memory:":
         raise DatabaseUnusableError(f"database.url = {str(parsed)!r}: expected a file, as in sqlite:///path/to/file.db")
     return Path(parsed.database)
 
@@ -93,6 +93,14 @@ def reading(sessions: Sessions) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def writing(sessions: Sessions) -> Iterator[Session]:
+    """A session that holds the write lock from its first line on: what it reads from a clock is in order of commits."""
+    with sessions.begin() as session:
+        session.connection()  # a session begins its transaction with its first use, not before
+        yield session
+
+
 def migrate(engine: Engine) -> None:
     """Bring the tables up to date. Of processes that start at once, one takes the write lock, the others wait."""
     config = Config()
@@ -107,6 +115,13 @@ def migrate(engine: Engine) -> None:
             f"{path} was written by a newer Rollcast ({error}); install that version, or set another data_dir"
         ) from error
     except DatabaseError as error:
-        raise DatabaseUnusableError(
-            f"cannot open the database {path}: {error.orig}; check the file, or set another data_dir"
-        ) from error
+        raise unusable(path, error) from error
+
+
+def unusable(path: object, error: DatabaseError) -> DatabaseUnusableError:
+    """What SQLite's refusal means for the one who runs it."""
+    if "locked" in str(error.orig):
+        return DatabaseUnusableError(f"the database {path} stayed locked by another process for 10 s; try again")
+    return DatabaseUnusableError(
+        f"cannot use the database {path}: {error.orig}; check the file, or set another data_dir"
+    )

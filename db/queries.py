@@ -15,18 +15,20 @@ from sqlalchemy import (
     CursorResult,
     Delete,
     Select,
+    Update,
     delete,
     func,
     insert,
     select,
     text,
+    tuple_,
     type_coerce,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
-from db.schema import Forecast, ForecastBound, ForecastStep, Model, Observation, Run, Score, Series
+from db.schema import Forecast, ForecastBound, ForecastStep, Model, Observation, PendingScore, Run, Score, Series
 from db.times import from_us
 
 Pair = tuple[int, float]
@@ -61,7 +63,7 @@ class ScoreSummary:
     pending: int
     mae: float | None
     naive_mae: float | None
-    coverage: dict[int, float]
+    coverage: dict[int, float] | None  # None where it was not asked for
 
 
 def ping(session: Session) -> None:
@@ -158,9 +160,9 @@ def add_observations(session: Session, series_id: int, pairs: Iterable[Pair], ob
 
 
 def champion(session: Session, panel: str) -> Model | None:
-    """The model that serves a panel: the one promoted last."""
+    """The model that serves a panel: the newest promoted one, in order of writing, which no clock can turn back."""
     promoted = select(Model).where(Model.panel == panel, Model.promoted_at.is_not(None))
-    return session.scalar(promoted.order_by(Model.promoted_at.desc(), Model.id.desc()).limit(1))
+    return session.scalar(promoted.order_by(Model.id.desc()).limit(1))
 
 
 def add_model(
@@ -203,7 +205,7 @@ def is_issued(session: Session, series_id: int, cutoff: datetime, model_id: int)
 def issue(
     session: Session, series_id: int, model_id: int, cutoff: datetime, issued_at: datetime, steps: Sequence[NewStep]
 ) -> bool:
-    """Write a forecast into the ledger and open its score cards. False, and nothing done, where it is there."""
+    """Write a forecast into the ledger, its steps pending a score. False, and nothing done, where it is there."""
     statement = sqlite_insert(Forecast).on_conflict_do_nothing().returning(Forecast.id)
     values = {"series_id": series_id, "model_id": model_id, "cutoff": cutoff, "issued_at": issued_at}
     forecast_id = session.scalar(statement.values(values))
@@ -226,7 +228,7 @@ def issue(
         ],
     )
     session.execute(
-        insert(Score),
+        insert(PendingScore),
         [
             {"forecast_id": forecast_id, "step": k, "series_id": series_id, "target_ts": step.target_ts}
             for k, step in numbered
@@ -241,7 +243,7 @@ def latest_forecast(session: Session, series_id: int) -> tuple[Forecast, Model] 
         select(Forecast, Model)
         .join(Model, Model.id == Forecast.model_id)
         .where(Forecast.series_id == series_id)
-        .order_by(Forecast.issued_at.desc(), Forecast.cutoff.desc(), Forecast.id.desc())
+        .order_by(Forecast.id.desc())
         .limit(1)
     ).first()
     return None if found is None else (found[0], found[1])
@@ -254,7 +256,7 @@ def forecasts(
     chosen = select(Forecast, Model).join(Model, Model.id == Forecast.model_id).where(Forecast.series_id == series_id)
     if issued_after is not None:
         chosen = chosen.where(Forecast.issued_at > issued_after)
-    ordered = chosen.order_by(Forecast.issued_at.desc(), Forecast.id.desc()).limit(limit)
+    ordered = chosen.order_by(Forecast.id.desc()).limit(limit)
     return [(forecast, model) for forecast, model in session.execute(ordered)]
 
 
@@ -284,53 +286,68 @@ def steps_of(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[St
 
 
 def fill_scores(session: Session, series_id: int, now: datetime) -> int:
-    """Fill the open score cards whose truth is known as of `now`, with the first value learnt. Returns how many."""
+    """Score the pending steps whose truth is known as of `now`, with the first value learnt. Returns how many."""
     due = session.execute(
-        select(Score.forecast_id, Score.step, ForecastStep.mean, ForecastStep.naive, Observation.value)
-        .join(Observation, (Observation.series_id == Score.series_id) & (Observation.ts == Score.target_ts))
-        .join(ForecastStep, (ForecastStep.forecast_id == Score.forecast_id) & (ForecastStep.step == Score.step))
-        .where(Score.series_id == series_id, Score.value.is_(None), Observation.observed_at <= now)
+        select(PendingScore, ForecastStep.mean, ForecastStep.naive, Observation.value)
+        .join(
+            Observation,
+            (Observation.series_id == PendingScore.series_id) & (Observation.ts == PendingScore.target_ts),
+        )
+        .join(
+            ForecastStep,
+            (ForecastStep.forecast_id == PendingScore.forecast_id) & (ForecastStep.step == PendingScore.step),
+        )
+        .where(PendingScore.series_id == series_id, Observation.observed_at <= now)
         .order_by(Observation.observed_at.desc())
     )
     # The oldest revision comes last, and stays.
-    cards = {
-        (row.forecast_id, row.step): {
-            "forecast_id": row.forecast_id,
-            "step": row.step,
-            "value": row.value,
-            "error": row.value - row.mean,
-            "naive_error": row.value - row.naive,
-            "scored_at": now,
-        }
-        for row in due
-    }
-    if cards:
-        session.execute(update(Score), list(cards.values()))
-    return len(cards)
+    first_learnt = {pending: (mean, naive, value) for pending, mean, naive, value in due}
+    for pending, (mean, naive, value) in first_learnt.items():
+        session.add(
+            Score(
+                series_id=series_id,
+                target_ts=pending.target_ts,
+                forecast_id=pending.forecast_id,
+                step=pending.step,
+                value=value,
+                error=value - mean,
+                naive_error=value - naive,
+                scored_at=now,
+            )
+        )
+        session.delete(pending)
+    return len(first_learnt)
 
 
-def score_summary(session: Session, series_id: int, since: datetime | None = None) -> ScoreSummary:
-    """How the forecasts of a series did on targets since a moment."""
+def oldest_cutoff(session: Session, series_id: int) -> datetime | None:
+    """The cutoff of the oldest forecast of a series that is kept."""
+    return session.scalar(select(func.min(Forecast.cutoff)).where(Forecast.series_id == series_id))
+
+
+def score_summary(
+    session: Session, series_id: int, since: datetime | None = None, *, with_coverage: bool = True
+) -> ScoreSummary:
+    """How the forecasts of a series did on targets since a moment. The coverage takes most of the time."""
     mine = [Score.series_id == series_id]
     if since is not None:
         mine.append(Score.target_ts >= since)
-    count, cards, mae, naive_mae = session.execute(
-        select(
-            func.count(Score.value),
-            func.count(),
-            func.avg(func.abs(Score.error)),
-            func.avg(func.abs(Score.naive_error)),
-        ).where(*mine)
-    ).one()
+    errors = (func.count(), func.avg(func.abs(Score.error)), func.avg(func.abs(Score.naive_error)))
+    count, mae, naive_mae = session.execute(select(*errors).where(*mine)).one()
+    open_steps = [PendingScore.series_id == series_id]
+    if since is not None:
+        open_steps.append(PendingScore.target_ts >= since)
+    pending = session.scalar(select(func.count()).select_from(PendingScore).where(*open_steps)) or 0
+    if not with_coverage:
+        return ScoreSummary(count, pending, mae, naive_mae, None)
     inside = func.avg((Score.value >= ForecastBound.lo) & (Score.value <= ForecastBound.hi))
     shares = session.execute(
         select(ForecastBound.level, inside)
         .join(Score, (Score.forecast_id == ForecastBound.forecast_id) & (Score.step == ForecastBound.step))
-        .where(*mine, Score.value.is_not(None))
+        .where(*mine)
         .group_by(ForecastBound.level)
         .order_by(ForecastBound.level)
     )
-    return ScoreSummary(count, cards - count, mae, naive_mae, {level: float(share) for level, share in shares})
+    return ScoreSummary(count, pending, mae, naive_mae, {level: float(share) for level, share in shares})
 
 
 # ── forgetting ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,7 +363,13 @@ def delete_forecasts(session: Session, panel: str, before: datetime, limit: int)
     mine = select(Series.id).where(Series.panel == panel)
     old = select(Forecast.id).where(Forecast.series_id.in_(mine), Forecast.issued_at < before, later).limit(limit)
     ids = list(session.scalars(old))
-    for key in (Score.forecast_id, ForecastBound.forecast_id, ForecastStep.forecast_id, Forecast.id):
+    cards = select(Forecast.series_id, ForecastStep.target_ts, ForecastStep.forecast_id, ForecastStep.step).join(
+        ForecastStep, ForecastStep.forecast_id == Forecast.id
+    )
+    for entity in (Score, PendingScore):
+        card = tuple_(entity.series_id, entity.target_ts, entity.forecast_id, entity.step)
+        session.execute(delete(entity).where(card.in_(cards.where(Forecast.id.in_(ids)))))
+    for key in (ForecastBound.forecast_id, ForecastStep.forecast_id, Forecast.id):
         session.execute(delete(key.class_).where(key.in_(ids)))
     return len(ids)
 
@@ -355,15 +378,17 @@ def delete_observations(session: Session, series_id: int, before: datetime, limi
     """Delete up to `limit` observations of times before a moment, all their revisions counted. Returns how many."""
     mine, ts = Observation.series_id == series_id, Observation.ts
     next_batch = session.scalar(select(ts).where(mine, ts < before).order_by(ts).offset(limit).limit(1))
-    return _deleted(session, delete(Observation).where(mine, ts < (next_batch or before)))
+    return _changed(session, delete(Observation).where(mine, ts < (next_batch or before)))
 
 
 def delete_models(session: Session, panel: str, before: datetime) -> int:
-    """Delete the models of a panel trained before a moment that nothing serves or refers to. Returns how many."""
-    serving = champion(session, panel)
+    """Delete the models of a panel trained before a moment that neither serve nor are referred to."""
+    mine = Model.panel == panel
+    serving = select(func.max(Model.id)).where(mine, Model.promoted_at.is_not(None)).scalar_subquery()
+    newest = select(func.max(Model.id)).where(mine).scalar_subquery()  # its version must not be given out again
     unused = Model.id.not_in(select(Forecast.model_id))
-    old = (Model.panel == panel, Model.trained_at < before, unused, Model.id != (serving.id if serving else 0))
-    return _deleted(session, delete(Model).where(*old))
+    old = (mine, Model.trained_at < before, unused, Model.id != serving, Model.id != newest)
+    return _changed(session, delete(Model).where(*old))
 
 
 def delete_runs(session: Session, panel: str, before: datetime, newest: int) -> int:
@@ -372,11 +397,11 @@ def delete_runs(session: Session, panel: str, before: datetime, newest: int) -> 
     for job in session.scalars(select(Run.job).where(Run.panel == panel).distinct()).all():
         mine = (Run.panel == panel, Run.job == job)
         kept = select(Run.id).where(*mine).order_by(Run.id.desc()).limit(newest)
-        total += _deleted(session, delete(Run).where(*mine, Run.started < before, Run.id.not_in(kept)))
+        total += _changed(session, delete(Run).where(*mine, Run.started < before, Run.id.not_in(kept)))
     return total
 
 
-def _deleted(session: Session, statement: Delete) -> int:
+def _changed(session: Session, statement: Delete | Update) -> int:
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
@@ -396,16 +421,23 @@ def end_run(session: Session, run_id: int, *, ended: datetime, outcome: str, rea
     session.execute(update(Run).where(Run.id == run_id).values(ended=ended, outcome=outcome, reason=reason))
 
 
+def delete_run(session: Session, run_id: int) -> None:
+    """Leave no record of a run."""
+    session.execute(delete(Run).where(Run.id == run_id))
+
+
 def interrupt_runs(session: Session, now: datetime) -> int:
-    """Close the runs that never ended, because their process died. Returns how many."""
-    reason = "the process ended before the job did"
-    found = session.execute(
-        update(Run)
-        .where(Run.outcome == "running")
-        .values(ended=now, outcome="interrupted", reason=reason)
-        .returning(Run.id)
+    """Close the runs that never ended, because their process died. Returns how many.
+
+    A refit whose model was stored did end, only not on record: it must not be done again.
+    """
+    left = update(Run).where(Run.outcome == "running")
+    stored = select(Model.id).where(Model.panel == Run.panel, Model.trained_at >= Run.started).exists()
+    ended = left.where(Run.job == "refit", stored).values(
+        ended=now, outcome="ok", reason="ended before its process did"
     )
-    return len(found.all())
+    interrupted = left.values(ended=now, outcome="interrupted", reason="the process ended before the job did")
+    return _changed(session, ended) + _changed(session, interrupted)
 
 
 def newest_runs(session: Session, panel: str, job: str, limit: int) -> list[Run]:

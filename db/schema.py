@@ -3,7 +3,8 @@
     series ──< observations          what was learnt, and when; a changed value is a new row
        └────< forecasts >── models   the ledger: one forecast per (series, cutoff, model), never changed
                  ├──< forecast_steps ──< forecast_bounds
-                 └──< scores         a step's score card, opened with the forecast, filled when the truth arrives
+                 ├──< pending_scores a step whose truth is not known yet
+                 └──< scores         a step whose truth is known
     runs                             every run of a job: due, started, ended, outcome, reason
 
 Triggers (see the first migration) refuse every change to a row of the ledger.
@@ -12,7 +13,7 @@ Triggers (see the first migration) refuse every change to a row of the ledger.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from db.times import UtcDateTime
@@ -47,7 +48,7 @@ class Observation(Base):
 
 
 class Model(Base):
-    """A fitted candidate. The champion of a panel is the one promoted last."""
+    """A fitted candidate. The champion of a panel is the newest promoted one."""
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("panel", "version"),)
@@ -103,23 +104,33 @@ class ForecastBound(Base):
     hi: Mapped[float]
 
 
+class PendingScore(Base):
+    """A step whose truth is not known yet: written with its forecast, a score once the truth arrives."""
+
+    __tablename__ = "pending_scores"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    target_ts: Mapped[datetime] = mapped_column(primary_key=True)
+    forecast_id: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+
+
 class Score(Base):
-    """A step's score card: the first truth learnt for its target, and how far off the forecast and the naive were."""
+    """A step's score: the first truth learnt for its target, and how far off the forecast and the naive were.
+
+    Kept in order of series and target, because that is how it is asked for; so no foreign key checks its forecast.
+    """
 
     __tablename__ = "scores"
-    __table_args__ = (
-        Index("ix_scores_target", "series_id", "target_ts"),
-        Index("ix_scores_pending", "series_id", "target_ts", sqlite_where=text("value IS NULL")),
-        {"sqlite_with_rowid": False},
-    )
-    forecast_id: Mapped[int] = mapped_column(ForeignKey("forecasts.id"), primary_key=True)
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    target_ts: Mapped[datetime] = mapped_column(primary_key=True)
+    forecast_id: Mapped[int] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
-    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
-    target_ts: Mapped[datetime]
-    value: Mapped[float | None]
-    error: Mapped[float | None]  # value − mean
-    naive_error: Mapped[float | None]  # value − naive
-    scored_at: Mapped[datetime | None]
+    value: Mapped[float]
+    error: Mapped[float]  # value − mean
+    naive_error: Mapped[float]  # value − naive
+    scored_at: Mapped[datetime]
 
 
 class Run(Base):

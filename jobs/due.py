@@ -19,7 +19,7 @@ def next_due(runs: Sequence[Run], every: timedelta, now: datetime) -> datetime:
     if not runs:
         return now
     newest = runs[0]
-    if newest.outcome in ("ok", "running"):
+    if newest.outcome == "ok":
         missed = max(0, (newest.started - newest.due) // every)
         return min(newest.due + (missed + 1) * every, now + every)
     failures = next((k for k, run in enumerate(runs) if run.outcome in ("ok", "waiting")), len(runs))

@@ -20,7 +20,7 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.engine import Sessions, reading
+from db.engine import Sessions, reading, writing
 from db.queries import Pair
 from db.schema import Series
 from db.times import MICROSECOND, from_us, to_us
@@ -37,6 +37,7 @@ class Fetched:
     revised: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
+    served: int = 0  # series that did not fail
 
     def __str__(self) -> str:
         counts = {"new": self.new, "revised": self.revised, **self.dropped}
@@ -57,14 +58,14 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, cache_dir: Path) -> Fe
     request = Request(now, panel.interval, panel.train_window, newest, cache_dir)
     try:
         answer = panel.source.fetch(request)
-    except SourceDownError as error:
-        with sessions.begin() as session:
+    except Exception as error:  # a source of somebody else's may raise anything
+        with writing(sessions) as session:
             for series in queries.series_of_panel(session, panel.name):
-                _mark(series, str(error), now)
+                _mark(series, one_line(error), now)
         raise
-    with sessions.begin() as session:
+    with writing(sessions) as session:
         fetched = _store(session, panel, answer, clock())
-    if fetched.failures and len(fetched.failures) >= len(answer.values.keys() | fetched.failures.keys()):
+    if fetched.failures and not fetched.served:
         raise SourceDownError("; ".join(_failures_told(fetched.failures)))
     return fetched
 
@@ -103,8 +104,15 @@ def _store(session: Session, panel: Panel, answer: Delivery, observed_at: dateti
             continue
         pairs = _settled(delivered[name], panel.interval, observed_at, fetched.dropped)
         _keep(session, series, pairs, observed_at, fetched)
+        fetched.served += 1
         series.failing_since = series.failure = None
     return fetched
+
+
+def one_line(error: Exception) -> str:
+    """An error in one line: its message, after its name unless it is one of ours, which speak for themselves."""
+    told = " ".join(str(error).split())
+    return told if isinstance(error, SourceDownError) else f"{type(error).__name__}: {told}"
 
 
 def _mark(series: Series, reason: str, now: datetime) -> None:

@@ -52,6 +52,6 @@ def fit(task: Task, progress: Progress | None = None) -> Fitted:
         except BadModelBytesError as error:
             verdict = f"{verdict}; the champion cannot be read: {error}"
         else:
-            promoted, compared = challenger.outdoes(champion, list(task.histories))
+            promoted, compared = challenger.outdoes(champion, task.histories)
             verdict = f"{verdict}; {compared}"
     return Fitted(challenger.to_bytes(task.about), challenger.kind_, promoted, verdict)

@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.engine import Sessions
+from db.engine import Sessions, writing
 from db.queries import NewStep, Pair
 from db.times import from_us
 from jobs import calendars, grid
 from jobs.panel import Panel
-from models.errors import NotEnoughDataError
+from models.errors import ModelError
 from models.forecaster import Forecaster
 
 
@@ -40,7 +40,7 @@ def forecast(sessions: Sessions, panel: Panel, now: datetime) -> Issued:
     is no model.
     """
     issued = Issued()
-    with sessions.begin() as session:
+    with writing(sessions) as session:
         champion = queries.champion(session, panel.name)
         if champion is None:
             raise NoModelError("no model yet")
@@ -52,7 +52,7 @@ def forecast(sessions: Sessions, panel: Panel, now: datetime) -> Issued:
             pairs = context(session, series.id, forecaster, as_of=now, cutoff=cutoff)
             try:
                 steps = forecast_steps(forecaster, panel, series.name, pairs)
-            except NotEnoughDataError as error:
+            except ModelError as error:
                 issued.lacking[series.name] = str(error)
                 continue
             if queries.issue(session, series.id, champion.id, cutoff, now, steps):
@@ -64,7 +64,8 @@ def context(
     session: Session, series_id: int, forecaster: Forecaster, *, as_of: datetime, cutoff: datetime
 ) -> list[Pair]:
     """The observations that a forecast may see and needs: up to the cutoff, as known at a moment."""
-    newest = max(forecaster.lookback_, calendars.DAYS_LOOKED_AT)
+    # More than the lookback, because several values may fall into one step.
+    newest = 2 * forecaster.lookback_ + calendars.DAYS_LOOKED_AT
     return queries.observations(session, series_id, as_of=as_of, end=cutoff, newest=newest)
 
 
@@ -72,13 +73,13 @@ def forecast_steps(forecaster: Forecaster, panel: Panel, name: str, pairs: Seque
     """The steps that a forecaster sees after these observations. Depends on its arguments alone: the same ones give
     the same bits.
 
-    Raises NotEnoughDataError where the run of consecutive observations up to the cutoff is too short.
+    Raises ModelError where the run of consecutive observations up to the cutoff is too short, or no numbers to use.
     """
     times = [ts for ts, _ in pairs]
     weekmask = calendars.days(panel.interval, times)
-    run = grid.segments(pairs, panel.interval, weekmask, panel.horizon)[-1]
+    run = grid.segments(pairs, panel.interval, weekmask, forecaster.horizon)[-1]
     made = forecaster.forecast(name, run)
-    targets = calendars.next_times(times[-1], panel.interval, weekmask, panel.horizon)
+    targets = calendars.next_times(times[-1], panel.interval, weekmask, forecaster.horizon)
     return [
         NewStep(
             target_ts=from_us(target),

@@ -33,7 +33,7 @@ def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
     """Delete forecasts (with their scores and the record of runs), observations and models older than the panel keeps.
 
     What still serves stays: the latest forecast of each series, the champion, every model that a forecast refers to,
-    and the observations that a refit uses.
+    and the observations that a refit uses or a kept forecast was made from.
     """
     pruned = Pruned()
     if panel.keep_forecasts is not None:
@@ -43,12 +43,9 @@ def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
             queries.delete_runs(session, panel.name, now - panel.keep_forecasts, RUNS_LOOKED_AT)
     if panel.keep_observations is not None:
         with reading(sessions) as session:
-            every = queries.series_of_panel(session, panel.name)
-            newest = {series.id: queries.newest_ts(session, series.id, now) for series in every}
-        for series_id, ts in newest.items():
-            if ts is not None:
-                before = min(now - panel.keep_observations, ts - panel.train_window)
-                pruned.observations += _delete_observations(sessions, series_id, before)
+            series_ids = [series.id for series in queries.series_of_panel(session, panel.name)]
+        for series_id in series_ids:
+            pruned.observations += _delete_observations(sessions, panel, series_id, now - panel.keep_observations, now)
     if panel.keep_models is not None:
         with sessions.begin() as session:
             pruned.models = queries.delete_models(session, panel.name, now - panel.keep_models)
@@ -60,7 +57,11 @@ def _delete_forecasts(sessions: Sessions, panel: Panel, before: datetime) -> int
         return queries.delete_forecasts(session, panel.name, before, BATCH)
 
 
-def _delete_observations(sessions: Sessions, series_id: int, before: datetime) -> int:
+def _delete_observations(sessions: Sessions, panel: Panel, series_id: int, before: datetime, now: datetime) -> int:
+    with reading(sessions) as session:
+        needed_from = [queries.newest_ts(session, series_id, now), queries.oldest_cutoff(session, series_id)]
+    # Twice the training window before a cutoff: no forecast has seen more.
+    before = min([before, *(ts - 2 * panel.train_window for ts in needed_from if ts is not None)])
     total = 0
     while True:
         with sessions.begin() as session:

@@ -15,7 +15,8 @@ from db.times import from_us
 from jobs import calendars, grid
 from jobs.fit import Fitted, Task
 from jobs.panel import Panel
-from models.forecaster import values_needed
+from models.errors import BadModelBytesError
+from models.forecaster import Forecaster, values_needed
 from models.rnn import Array
 
 
@@ -46,6 +47,23 @@ def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Fitted:
             content=fitted.content,
         )
     return fitted
+
+
+def is_served(session: Session, panel: Panel) -> bool:
+    """Whether the panel has a champion that answers what the panel asks: its horizon and its levels."""
+    champion = queries.champion(session, panel.name)
+    if champion is None:
+        return False
+    try:
+        forecaster, _ = Forecaster.from_bytes(champion.content)
+    except BadModelBytesError:
+        return False
+    return (forecaster.horizon, forecaster.levels) == (panel.horizon, panel.levels)
+
+
+def observations_needed(panel: Panel) -> int:
+    """How many consecutive observations of one series a first model needs."""
+    return values_needed(panel.horizon, panel.lookback)
 
 
 def prepare(session: Session, panel: Panel, now: datetime) -> Task:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from db import queries
 from db.engine import Sessions
+from jobs.fetch import one_line
 from jobs.forecast import NoModelError
 from jobs.panel import Clock
 from jobs.refit import NotReadyError
@@ -29,17 +32,28 @@ class Ended(Generic[T]):
 
 
 def run(
-    sessions: Sessions, clock: Clock, job: str, panel: str, work: Callable[[], T], *, due: datetime | None = None
+    sessions: Sessions,
+    clock: Clock,
+    job: str,
+    panel: str,
+    work: Callable[[], T],
+    *,
+    due: datetime | None = None,
+    keep_idle: bool = True,
 ) -> Ended[T]:
     """Do the work and record the run.
 
     The outcome is `ok`, with the result in words; `waiting` where it is too early; `interrupted` at a shutdown; else
-    `failed`.
+    `failed`. Without keep_idle, a good run whose result is falsy leaves no record.
     """
     started = clock()
-    with sessions.begin() as session:
-        run_id = queries.start_run(session, job, panel, due=due or started, started=started)
+    try:
+        with sessions.begin() as session:
+            run_id = queries.start_run(session, job, panel, due=due or started, started=started)
+    except SQLAlchemyError as error:
+        return _failed(job, panel, error)
     result: T | None = None
+    outcome, reason = "interrupted", "the process was told to end"
     try:
         result = work()
         outcome, reason = "ok", str(result)
@@ -48,11 +62,23 @@ def run(
     except StoppedError as error:
         outcome, reason = "interrupted", str(error)
     except SourceDownError as error:
-        outcome, reason = "failed", str(error)
+        outcome, reason = "failed", one_line(error)
         log.warning("%s  %s failed: %s", panel, job, reason)
     except Exception as error:
-        outcome, reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"
+        outcome, reason = "failed", one_line(error)
         log.exception("%s  %s failed", panel, job)
-    with sessions.begin() as session:
-        queries.end_run(session, run_id, ended=clock(), outcome=outcome, reason=reason)
+    finally:  # for Ctrl-C too, which is no Exception
+        try:
+            with sessions.begin() as session:
+                if outcome == "ok" and not result and not keep_idle:
+                    queries.delete_run(session, run_id)
+                else:
+                    queries.end_run(session, run_id, ended=clock(), outcome=outcome, reason=reason)
+        except SQLAlchemyError:
+            log.exception("%s  the end of %s cannot be recorded", panel, job)
     return Ended(outcome, reason, result)
+
+
+def _failed(job: str, panel: str, error: Exception) -> Ended[T]:
+    log.error("%s  %s failed: %s", panel, job, one_line(error))
+    return Ended("failed", one_line(error), None)

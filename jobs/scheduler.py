@@ -28,7 +28,7 @@ from jobs.forecast import Issued, forecast
 from jobs.panel import Clock, Panel
 from jobs.prune import EVERY as PRUNE_EVERY
 from jobs.prune import keeps_all, prune
-from jobs.refit import NotReadyError, prepare, refit
+from jobs.refit import NotReadyError, is_served, prepare, refit
 from jobs.runner import run
 from jobs.score import score
 from jobs.workers import Workers
@@ -51,6 +51,7 @@ class Scheduler:
         self._clock = clock
         self._cache_dir = cache_dir
         self._beat: datetime | None = None
+        self._refitting: set[str] = set()  # panels
         self._executors = {
             "default": ThreadPoolExecutor(1),
             "fetch": ThreadPoolExecutor(len(panels)),  # so that one hung source never holds another
@@ -127,15 +128,19 @@ class Scheduler:
         try:
             work = partial(fetch, self._sessions, panel, self._clock, self._cache_dir)
             fetched = run(self._sessions, self._clock, "fetch", panel.name, work, due=due).result
-            if fetched is not None and (fetched.new or fetched.revised):
+            if fetched is not None:
+                # Whatever is new, whoever learnt it: the command line may have fetched, or a forecast failed before.
                 self._score_and_forecast(panel)
-                if not self._has_model(panel):
+                if panel.name not in self._refitting and not self._has_model(panel):
                     self._plan_refit(panel)
         finally:
             self._plan_fetch(panel)
 
     def _score_and_forecast(self, panel: Panel) -> None:
-        run(self._sessions, self._clock, "score", panel.name, lambda: score(self._sessions, panel, self._clock()))
+        def work() -> int:
+            return score(self._sessions, panel, self._clock())
+
+        run(self._sessions, self._clock, "score", panel.name, work, keep_idle=False)
         if self._has_model(panel):
             self._forecast(panel)
 
@@ -145,7 +150,7 @@ class Scheduler:
         def work() -> Issued:
             return forecast(self._sessions, panel, self._clock())
 
-        issued = run(self._sessions, self._clock, "forecast", panel.name, work).result
+        issued = run(self._sessions, self._clock, "forecast", panel.name, work, keep_idle=False).result
         if issued is not None and (announce or panel.interval >= SLOW):
             for name, steps in issued.forecasts.items():
                 log.info("%s  %s", panel.name, _told(name, steps))
@@ -154,15 +159,20 @@ class Scheduler:
 
     def _plan_refit(self, panel: Panel) -> None:
         """Set the date of the next refit; none where there are too few observations: the next fetch asks again."""
+        every = panel.refit_every
         try:
-            if not self._has_model(panel) and not self._is_ready(panel):
-                return
+            with reading(self._sessions) as session:
+                if not is_served(session, panel):
+                    prepare(session, panel, self._clock())
+                    every = min(every, FIRST_RETRY)
+        except NotReadyError:
+            return
         except Exception:  # whatever is wrong, the refit will meet it too, put it on record and be tried again
             log.exception("%s  cannot tell whether it is ready for a refit", panel.name)
-        due = self._due(panel, "refit", panel.refit_every)
-        self._set_date(self._refit, "refit", panel, due)
+        self._set_date(self._refit, "refit", panel, self._due(panel, "refit", every))
 
     def _refit(self, panel: Panel, due: datetime) -> None:
+        self._refitting.add(panel.name)
         try:
             log.info("%s  refit begins", panel.name)
 
@@ -175,6 +185,7 @@ class Scheduler:
             if fitted is not None and fitted.promoted:
                 self._forecast(panel, announce=True)
         finally:
+            self._refitting.discard(panel.name)
             self._plan_refit(panel)
 
     # ── prune ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,14 +214,6 @@ class Scheduler:
     def _has_model(self, panel: Panel) -> bool:
         with reading(self._sessions) as session:
             return queries.champion(session, panel.name) is not None
-
-    def _is_ready(self, panel: Panel) -> bool:
-        with reading(self._sessions) as session:
-            try:
-                prepare(session, panel, self._clock())
-            except NotReadyError:
-                return False
-        return True
 
 
 def _told(name: str, steps: Sequence[NewStep]) -> str:

@@ -45,9 +45,9 @@ class Forecast:
     hi: Array
 
 
-def values_needed(horizon: int) -> int:
-    """The fewest consecutive values of one series that a first fit can work with."""
-    return 2 + horizon + MIN_ORIGINS - 1
+def values_needed(horizon: int, lookback: int | None = None) -> int:
+    """The fewest consecutive values of one series that a first fit can work with; a lookback of 2 unless told."""
+    return (lookback or 2) + horizon + MIN_ORIGINS - 1
 
 
 class Forecaster:
@@ -90,8 +90,6 @@ class Forecaster:
     usual_errors_: dict[str, float]  # of each series, the mean absolute error out of sample
     radii_: Array  # (n_levels, H), in units of a window's `_reach`
     parameters_: rnn.Parameters | None
-    validation_: Windows | None  # the windows that the gate looked at; not saved
-    units_: Array | None  # (n_validation,), of their errors: what the naive errs on their series; not saved
 
     def fit(self, histories: Histories, progress: Progress | None = None) -> Self:
         """Fit to the segments of each series, each (n_i,) and finite; tell progress (steps done, of how many).
@@ -103,7 +101,13 @@ class Forecaster:
             raise NotEnoughDataError(
                 f"{longest} consecutive values, but a horizon of {self.horizon} needs {values_needed(self.horizon)}"
             )
-        usable = [s for s in self.seasons if s > 1 and SEASONS_NEEDED * s + self.horizon <= longest]
+        usable = [
+            season
+            for season in self.seasons
+            if 1 < season
+            and SEASONS_NEEDED * season + self.horizon <= longest
+            and values_needed(self.horizon, 2 * season) <= longest
+        ]
         self.lookback_, self.patch_ = _window_sizes(longest, self.horizon, usable, self.lookback)
         everything = windows.cut(list(histories.values()), self.lookback_, self.horizon)
         train, valid = windows.split(everything, VALIDATION_SHARE, MIN_ORIGINS)
@@ -112,19 +116,17 @@ class Forecaster:
         floors = FLOOR_SHARE * np.array([_usual_move(older, k, self.season_) for k in range(len(histories))])
         self.floors_ = dict(zip(histories, floors.tolist(), strict=True))
         self.parameters_ = self._train(train, floors[train.series], progress) if len(train) >= MIN_TRAIN else None
-        self._choose(valid, floors[valid.series])
+        self._choose(train, valid, floors[valid.series])
         self._calibrate(valid, floors[valid.series], list(histories))
         return self
 
-    def _choose(self, valid: Windows, floors: Array) -> None:
+    def _choose(self, train: Windows, valid: Windows, floors: Array) -> None:
         """Let the gate decide on the validation windows whether the network or a naive forecast serves."""
         contexts, targets = valid.contexts(), valid.targets()
         yardsticks = ("naive",) if self.season_ == 1 else ("naive", "seasonal_naive")
         candidates = (*yardsticks, "rnn") if self.parameters_ is not None else yardsticks
-        naive = np.abs(targets - seasonal_naive(contexts, self.season_, self.horizon)).mean(axis=1)
-        self.validation_ = valid
-        self.units_ = windows.floored(_mean_by(valid.series, naive)[valid.series], contexts)
-        errors = {kind: scaled_errors(self._mean(contexts, floors, kind), targets, self.units_) for kind in candidates}
+        units = _units([train, valid], self.season_)[valid.series]
+        errors = {kind: scaled_errors(self._mean(contexts, floors, kind), targets, units) for kind in candidates}
         self.verdict_ = evaluate.gate(errors, evaluate.folds(valid.series), yardsticks=yardsticks)
         self.kind_ = self.verdict_.winner
         if self.kind_ == "naive":
@@ -158,29 +160,31 @@ class Forecaster:
         naive = seasonal_naive(contexts, self.season_, self.horizon)[0]
         return Forecast(mean=mean, naive=naive, lo=mean - reach, hi=mean + reach)
 
-    def outdoes(self, champion: "Forecaster", names: Sequence[str]) -> tuple[bool, str]:
-        """Whether this fresh fit forecasts its own validation windows at least as well as the champion; and why, in
-        words.
+    def outdoes(self, champion: "Forecaster", histories: Histories) -> tuple[bool, str]:
+        """Whether this forecaster does at least as well as the champion on the newest windows; and why, in words.
 
-        names: the series in the order of `fit`. The champion was fitted on older data, so it has not trained on these
-        windows.
+        histories: those of `fit`. Neither was trained on these windows: the champion was fitted on older data.
         """
-        if self.validation_ is None or self.units_ is None:
-            raise BadInputError("only a forecaster that was just fitted can be compared; fit it first")
         if (champion.horizon, champion.levels) != (self.horizon, self.levels):
             return True, "the champion was fitted for another horizon or other levels"
-        if champion.lookback_ > self.lookback_:
-            return (
-                True,
-                f"the champion needs {champion.lookback_} consecutive values, and the data no longer hold enough",
-            )
-        contexts = self.validation_.contexts()[:, -champion.lookback_ :]
-        floors = np.array([champion.floors_.get(name, 0.0) for name in names])[self.validation_.series]
-        mean = champion._mean(contexts, floors, champion.kind_)
-        theirs = float(scaled_errors(mean, self.validation_.targets(), self.units_).mean())
-        mine = self.verdict_.errors[self.kind_]
+        lookback = max(self.lookback_, champion.lookback_)
+        train, valid = windows.split(
+            windows.cut(list(histories.values()), lookback, self.horizon), VALIDATION_SHARE, MIN_ORIGINS
+        )
+        if len(valid) == 0:
+            return True, f"no run of values is left that is long enough for the champion, which takes in {lookback}"
+        units = _units([train, valid], self.season_)[valid.series]
+        mine, theirs = (
+            float(scaled_errors(each._mean_of(valid, list(histories)), valid.targets(), units).mean())
+            for each in (self, champion)
+        )
         wording = "better than" if mine < theirs else "level with" if mine == theirs else "not better than"
         return mine <= theirs, f"{self.kind_} ({mine:.3f}) is {wording} the champion ({theirs:.3f})"
+
+    def _mean_of(self, chosen: Windows, names: Sequence[str]) -> Array:
+        """The served point forecast of each window, whose lookback may be longer than needed. Returns (n, H)."""
+        floors = np.array([self.floors_.get(name, 0.0) for name in names])[chosen.series]
+        return self._mean(chosen.contexts()[:, -self.lookback_ :], floors, self.kind_)
 
     def _mean(self, contexts: Array, floors: Array, kind: str) -> Array:
         """The point forecast of one kind for many lookbacks. contexts: (n, L); floors: (n,). Returns (n, H)."""
@@ -273,7 +277,6 @@ class Forecaster:
             forecaster.floors_, forecaster.usual_errors_ = config["floors"], config["usual_errors"]
             forecaster.verdict_ = evaluate.Verdict(**config["verdict"])
             forecaster.radii_ = radii
-            forecaster.validation_ = forecaster.units_ = None
             shape = rnn.Shape(forecaster.patch_, forecaster.hidden, forecaster.horizon)
             forecaster.parameters_ = rnn.Parameters(shape, flat) if len(flat) else None
             return forecaster, config["about"]
@@ -317,6 +320,22 @@ def _mean_by(series: windows.Index, values: Array) -> Array:
     """The mean of the values (n,) of each series. Returns (highest series number + 1,); 0 where there is none."""
     counts = np.bincount(series)
     return np.asarray(np.bincount(series, weights=values) / np.maximum(1, counts))
+
+
+def _units(samples: Sequence[Windows], season: int) -> Array:
+    """Of each series the unit in which its errors are counted: what the naive forecast errs on it.
+
+    The larger of the samples' figures, so that a series that fell silent, or has only begun to move, does not outweigh
+    all others. Returns (highest series number + 1,), positive.
+    """
+    units = np.zeros(1 + max(int(sample.series.max(initial=0)) for sample in samples))
+    for sample in samples:
+        if len(sample):
+            contexts = sample.contexts()
+            naive = np.abs(sample.targets() - seasonal_naive(contexts, season, sample.horizon)).mean(axis=1)
+            errors = np.maximum(_mean_by(sample.series, naive), _mean_by(sample.series, windows.noise(contexts)))
+            units[: len(errors)] = np.maximum(units[: len(errors)], errors)
+    return units
 
 
 def _usual_move(sample: Windows, number: int, season: int) -> float:

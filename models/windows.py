@@ -108,5 +108,9 @@ def inputs(contexts: Array, season: int, patch: int, floors: Array) -> Array:
 
 def floored(scale: Array, contexts: Array) -> Array:
     """Scales that one can divide by: (n,), never below the rounding noise of their windows (n, L)."""
-    noise = np.maximum(RELATIVE_FLOOR * np.abs(contexts).mean(axis=1), ABSOLUTE_FLOOR)
-    return np.asarray(np.maximum(scale, noise))
+    return np.asarray(np.maximum(scale, noise(contexts)))
+
+
+def noise(contexts: Array) -> Array:
+    """What counts as rounding noise in windows of values of this size. contexts: (n, L). Returns (n,), positive."""
+    return np.asarray(np.maximum(RELATIVE_FLOOR * np.abs(contexts).mean(axis=1), ABSOLUTE_FLOOR))

@@ -14,7 +14,8 @@ from db.times import from_us, to_us
 from jobs import calendars, grid
 from jobs.due import RUNS_LOOKED_AT, next_due
 from jobs.panel import Panel
-from models.forecaster import Forecaster, values_needed
+from jobs.refit import observations_needed
+from models.forecaster import Forecaster
 from service import durations
 from service.state import Known, State, state
 
@@ -99,7 +100,7 @@ class ScoreAnswer(msgspec.Struct):
     mae: float | None
     naive_mae: float | None
     skill: float | None
-    coverage: dict[str, float]
+    coverage: dict[str, float] | None  # None where only the errors are told
 
 
 class ScoresAnswer(msgspec.Struct):
@@ -264,7 +265,7 @@ def _series(session: Session, panel: Panel, series: Series, now: datetime) -> Se
         data_age_s=_data_age(newest_ts, panel, now),
         next=None if found is None else _next_step(_steps(session, [found[0].id])[found[0].id], now - panel.interval),
         model=None if found is None else found[1].kind,
-        score_7d=_score(queries.score_summary(session, series.id, now - timedelta(days=7))),
+        score_7d=_score(queries.score_summary(session, series.id, now - timedelta(days=7), with_coverage=False)),
         next_refit=_next_refit(session, panel, now),
     )
 
@@ -322,7 +323,7 @@ def _lacking(session: Session, panel: Panel, series: Series, now: datetime) -> s
     if champion is not None:
         needed, purpose = Forecaster.from_bytes(champion.content)[0].lookback_, "the model takes in"
     else:
-        needed, purpose = values_needed(panel.horizon), "a first model needs"
+        needed, purpose = observations_needed(panel), "a first model needs"
     pairs = queries.observations(session, series.id, as_of=now, newest=max(needed, calendars.DAYS_LOOKED_AT))
     weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
     run = grid.segments(pairs, panel.interval, weekmask, panel.horizon)[-1]
@@ -350,7 +351,7 @@ def _score(summary: ScoreSummary) -> ScoreAnswer:
     skill = None
     if summary.mae is not None and summary.naive_mae:
         skill = 1.0 - summary.mae / summary.naive_mae
-    coverage = {str(level): share for level, share in summary.coverage.items()}
+    coverage = None if summary.coverage is None else {str(level): share for level, share in summary.coverage.items()}
     return ScoreAnswer(summary.count, summary.pending, summary.mae, summary.naive_mae, skill, coverage)
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from sqlalchemy.exc import DatabaseError
 
 from db import engine, queries
 from db.engine import DatabaseUnusableError, Sessions
@@ -62,8 +63,9 @@ def main() -> None:
     """Run the command line; what the user can mend is told in one line."""
     try:
         app()
-    except (SettingsError, DatabaseUnusableError, daemon.StartError, UsageError) as error:
-        print(f"rollcast: {error}", file=sys.stderr)  # noqa: T201  plain, however wide: one line
+    except (SettingsError, DatabaseUnusableError, daemon.StartError, UsageError, OSError) as error:
+        told = " ".join(str(error).split())
+        print(f"rollcast: {told}", file=sys.stderr)  # noqa: T201  plain, however wide: one line
         sys.exit(2)
 
 
@@ -189,10 +191,9 @@ def latest(series: str, config: Config = None, json: Json = False) -> None:
 def fetch(panel: PanelName = None, config: Config = None) -> None:
     """Fetch now, in this process; harmless beside a running daemon."""
     settings = _settings(config)
-    cache_dir = settings.data_dir / "cache"
+    cache_dir = daemon.make_cache_dir(settings.data_dir)
 
     def work(sessions: Sessions, chosen: Panel) -> object:
-        cache_dir.mkdir(parents=True, exist_ok=True)
         with err.status(f"{chosen.name}: asking its source"):
             return fetch_job(sessions, chosen, utc_now, cache_dir)
 
@@ -246,13 +247,15 @@ def _run_jobs(settings: Settings, job: str, name: str | None, work: Callable[[Se
 
 @contextmanager
 def _reading(settings: Settings) -> Iterator[Sessions]:
-    """Read-only sessions. Raises UsageError where there is no database yet."""
+    """Read-only sessions. Raises UsageError where there is no database, DatabaseUnusableError where it is no good."""
     path = engine.sqlite_path(settings.database_url)
     if not path.exists():
         raise UsageError(f"there is no database {path} yet; rollcast run makes it")
     read_engine = engine.reader(settings.database_url)
     try:
         yield engine.sessions(read_engine)
+    except DatabaseError as error:
+        raise engine.unusable(path, error) from error
     finally:
         read_engine.dispose()
 

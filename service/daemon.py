@@ -41,8 +41,7 @@ def run(settings: Settings, clock: Clock) -> None:
     listener = listen(settings.api.host, settings.api.port)
     write_engine = engine.writer(settings.database_url)
     engine.migrate(write_engine)
-    cache_dir = settings.data_dir / "cache"
-    cache_dir.mkdir(exist_ok=True)
+    cache_dir = make_cache_dir(settings.data_dir)
     scheduler = Scheduler(
         panels,
         engine.sessions(write_engine),
@@ -61,6 +60,7 @@ def run(settings: Settings, clock: Clock) -> None:
             app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False
         )
     )
+    code = 0
     try:
         scheduler.start()
         log.info("%s, data in %s", ", ".join(panel.name for panel in panels), settings.data_dir)
@@ -69,6 +69,9 @@ def run(settings: Settings, clock: Clock) -> None:
         server.run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn raises the signal again once it has ended
         pass
+    except BaseException:
+        log.exception("the daemon failed")
+        code = 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -78,7 +81,7 @@ def run(settings: Settings, clock: Clock) -> None:
         logging.shutdown()
         sys.stdout.flush()
         # A fetch may still wait for its source. It holds no transaction, so nothing is lost when it ends here.
-        os._exit(0)
+        os._exit(code)
 
 
 def take_lock(data_dir: Path) -> IO[str]:
@@ -104,6 +107,16 @@ def take_lock(data_dir: Path) -> IO[str]:
     return file
 
 
+def make_cache_dir(data_dir: Path) -> Path:
+    """The folder where clients keep their own files. Raises StartError."""
+    cache_dir = data_dir / "cache"
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot make the folder {cache_dir}: {error.strerror}; set another data_dir") from error
+    return cache_dir
+
+
 def is_running(data_dir: Path) -> bool:
     """Whether a daemon works on this folder."""
     try:
@@ -119,7 +132,8 @@ def is_running(data_dir: Path) -> bool:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises StartError where the address cannot be had."""
     try:
-        return socket.create_server((host, port), backlog=2048)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise StartError(
             f"cannot listen on {host}:{port}: {error.strerror}; set another with ROLLCAST_API__PORT"

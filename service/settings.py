@@ -22,6 +22,7 @@ from jobs.calendars import DAY
 from jobs.panel import Panel
 from jobs.sources import SOURCES
 from jobs.sources.base import Source
+from models.forecaster import values_needed
 from service import durations
 
 PREFIX = "ROLLCAST_"
@@ -63,7 +64,7 @@ class _Table(BaseModel):
 class ApiSettings(_Table):
     """Where the read API listens."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8765
 
 
@@ -163,8 +164,9 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is no valid TOML: {error}") from error
     for variable in environ:
-        first = variable.removeprefix(PREFIX).split("__")[0].lower()
-        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and first not in Settings.model_fields:
+        first = variable[len(PREFIX) :].split("__")[0].lower()
+        ours = variable.upper().startswith(PREFIX) and variable != CONFIG_VARIABLE
+        if ours and first not in Settings.model_fields:
             known = [PREFIX + name.upper() for name in Settings.model_fields]
             raise SettingsError(f"{variable} is no variable of Rollcast; {_meant(variable, known)}")
     if file != DEFAULT_FILE and isinstance(content.get("data_dir", "data"), str):
@@ -189,6 +191,13 @@ def _panel(name: str, table: PanelSettings, folder: Path) -> Panel:
         raise SettingsError(
             f"panels.{name}.interval = {durations.told(table.interval)}: above a day, expected whole days"
         )
+    train_window = table.train_window or min(INTERVALS_OF_HISTORY * table.interval, durations.LONGEST)
+    needed = values_needed(table.horizon, table.lookback)
+    if train_window // table.interval < needed:
+        raise SettingsError(
+            f"panels.{name}.train_window = {durations.told(train_window)}: a first fit of horizon {table.horizon} needs"
+            f" {needed} observations, which take {durations.told(needed * table.interval)}"
+        )
     return Panel(
         name=name,
         source=_source(f"panels.{name}.source", table.source, folder),
@@ -196,7 +205,7 @@ def _panel(name: str, table: PanelSettings, folder: Path) -> Panel:
         horizon=table.horizon,
         fetch_every=table.fetch_every or min(max(table.interval, timedelta(seconds=10)), timedelta(hours=1)),
         refit_every=table.refit_every,
-        train_window=table.train_window or min(INTERVALS_OF_HISTORY * table.interval, durations.LONGEST),
+        train_window=train_window,
         expire_after=expire_after,
         levels=tuple(sorted(set(table.levels))),
         lookback=table.lookback,
@@ -212,7 +221,7 @@ def _source(key: str, table: Mapping[str, Any], folder: Path) -> Source:
     """The source that a table describes: `type` names its class, the other keys are the class's fields."""
     options = dict(table)
     kind = options.pop("type", None)
-    if kind not in SOURCES:
+    if not isinstance(kind, str) or kind not in SOURCES:
         raise SettingsError(f"{key}.type = {kind!r}: expected one of {', '.join(SOURCES)}")
     fields = {field.name: field for field in dataclasses.fields(SOURCES[kind]) if field.init}
     for option in options:
@@ -225,7 +234,8 @@ def _source(key: str, table: Mapping[str, Any], folder: Path) -> Source:
         path = ".".join([key, *map(str, first["loc"])])
         if first["type"] == "missing":
             raise SettingsError(f"{path} is missing") from error
-        raise SettingsError(f"{path} = {first['input']!r}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{path} = {first['input']!r}: {message}") from error
     for option, field in fields.items():
         if field.type is Path:
             setattr(source, option, folder / getattr(source, option))

@@ -83,7 +83,7 @@ def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, so
     source.put("a", np.concatenate([SIGNAL[:400] + 3.0, np.random.default_rng(9).normal(size=200) * 1000]))
     fetch(sessions, panel, clock, tmp_path)
     with sessions.begin() as session:
-        session.execute(text("DELETE FROM scores"))
+        session.execute(text("DELETE FROM pending_scores"))
         for table in ("forecast_bounds", "forecast_steps", "forecasts"):
             session.execute(text(f"DELETE FROM {table}"))  # noqa: S608  a name from the line above
     after = forecast(sessions, panel, moment).forecasts["a"]
@@ -189,7 +189,7 @@ def test_promise_6_every_job_done_twice_is_done_once(sessions, panel, live, cloc
     live(400, 405, refit_at=(400,))
 
     def contents():
-        tables = ("observations", "forecasts", "forecast_steps", "forecast_bounds", "scores", "models")
+        tables = ("observations", "forecasts", "forecast_steps", "forecast_bounds", "pending_scores", "scores", "models")
         with sessions() as session:
             return {table: session.execute(text(f"SELECT * FROM {table}")).all() for table in tables}  # noqa: S608
 

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from jobs.sources.base import Delivery, Request, SourceDownError
+
+OFFSET = r"[T ].*(?:Z|[+-]\d\d:?\d\d)$"  # of a time from UTC
 
 
 @dataclass
@@ -17,6 +20,12 @@ class CsvSource:
     time_column: str = "ds"
     value_column: str = "y"
     tz: str = "UTC"
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.tz)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"tz = {self.tz!r} is no time zone, as in Europe/Berlin or UTC") from error
 
     def fetch(self, request: Request) -> Delivery:  # noqa: ARG002  the whole file is read at every fetch
         """Read the file. A value that is no number comes as NaN; a time that is none is an error that names it."""
@@ -30,19 +39,26 @@ class CsvSource:
         values = pd.Series(pd.to_numeric(frame[self.value_column], errors="coerce").to_numpy(dtype=float), index=times)
         if self.id_column not in frame.columns:
             return Delivery({self.path.stem: values})
-        names = frame[self.id_column].astype(str).to_numpy()
+        if frame[self.id_column].isna().any():
+            row = int(frame[self.id_column].isna().to_numpy().argmax())
+            raise SourceDownError(f"{self.path}, row {row + 2}: there is no {self.id_column}")
+        names = frame[self.id_column].to_numpy()
         return Delivery({str(name): group for name, group in values.groupby(names)})
 
     def _read(self) -> pd.DataFrame:
+        if not self.path.is_file():
+            raise SourceDownError(f"there is no file {self.path}")
         try:
-            return pd.read_csv(self.path, dtype={self.id_column: str})
-        except FileNotFoundError as error:
-            raise SourceDownError(f"there is no file {self.path}") from error
+            return pd.read_csv(self.path, dtype={self.id_column: str, self.time_column: str})
         except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
             raise SourceDownError(f"{self.path} cannot be read as CSV: {' '.join(str(error).split())}") from error
 
     def _times(self, column: "pd.Series[str]") -> pd.DatetimeIndex:
-        times = pd.to_datetime(column, errors="coerce", format="ISO8601")
+        offset = column.str.contains(OFFSET, na=False)
+        if offset.any() and not offset.all():
+            row = int((~offset).to_numpy().argmax())
+            raise SourceDownError(f"{self.path}, row {row + 2}: {column.iloc[row]!r} has no offset, as other rows have")
+        times = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=bool(offset.any()))
         if times.isna().any():
             row = int(times.isna().to_numpy().argmax())
             raise SourceDownError(
@@ -50,7 +66,7 @@ class CsvSource:
             )
         index = pd.DatetimeIndex(times)
         if index.tz is not None:
-            return index
+            return index.tz_convert(self.tz)
         try:
             return index.tz_localize(self.tz)
         except ValueError as error:  # an hour that daylight saving doubles or skips

@@ -46,6 +46,8 @@ class YfinanceSource:
     price: Literal["close", "adjusted"] = "close"
 
     def __post_init__(self) -> None:
+        if not self.symbols:
+            raise ValueError("symbols is empty: expected at least one, as in AAPL")
         self.session: Any = None  # a curl_cffi session; None lets yfinance make its own
 
     def fetch(self, request: Request) -> Delivery:

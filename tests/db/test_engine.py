@@ -96,7 +96,9 @@ def test_the_database_refuses_to_change_the_ledger(write_engine, table):
         connection.execute(text(f"UPDATE {table} SET {column} = 5"))  # noqa: S608  our own
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "mysql://host/db", "sqlite+aiosqlite:///a.db", "sqlite://", "sqlite:///:memory:"]
+)
 def test_a_url_that_is_no_sqlite_file_is_refused_with_what_is_accepted(url):
     with pytest.raises(DatabaseUnusableError, match=r"database\.url = .*: expected .*sqlite:///path/to/file\.db"):
         engine.sqlite_path(url)
@@ -104,7 +106,7 @@ def test_a_url_that_is_no_sqlite_file_is_refused_with_what_is_accepted(url):
 
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "test.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
-    with pytest.raises(DatabaseUnusableError, match=r"cannot open the database .*test\.db"):
+    with pytest.raises(DatabaseUnusableError, match=r"cannot use the database .*test\.db"):
         engine.migrate(engine.writer(f"sqlite:///{tmp_path}/test.db"))
 
 

@@ -76,11 +76,11 @@ def test_versions_count_up_in_each_panel(session):
     assert [add_model(session, panel).version for panel in ("p", "p", "q")] == [1, 2, 1]
 
 
-def test_the_champion_is_the_model_promoted_last(session):
-    first = add_model(session, promoted_at=T0 + HOUR)
-    add_model(session, promoted_at=T0)
+def test_the_champion_is_the_newest_promoted_model(session):
+    add_model(session, promoted_at=T0 + 9000 * HOUR)  # by a clock that ran ahead
+    second = add_model(session, promoted_at=T0)
     add_model(session, promoted_at=None)
-    assert queries.champion(session, "p").id == first.id
+    assert queries.champion(session, "p").id == second.id
 
 
 def test_a_panel_without_a_promoted_model_has_no_champion(session):
@@ -164,6 +164,13 @@ def test_runs_left_over_from_a_dead_process_are_closed(session):
     assert queries.interrupt_runs(session, T0 + HOUR) == 1
     newest = queries.newest_runs(session, "p", "refit", 10)
     assert [(run.id, run.outcome) for run in newest] == [(done, "ok"), (run_id, "interrupted")]
+
+
+def test_a_refit_whose_model_was_stored_is_not_closed_as_interrupted(session):
+    queries.start_run(session, "refit", "p", due=T0, started=T0)
+    add_model(session)
+    queries.interrupt_runs(session, T0 + HOUR)
+    assert queries.newest_runs(session, "p", "refit", 1)[0].outcome == "ok"
 
 
 def test_a_million_microseconds_are_a_second():

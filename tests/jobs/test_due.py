@@ -46,8 +46,8 @@ def test_the_wait_never_exceeds_the_period():
     assert next_due([ran("failed", NOW)] * 12, HOUR, NOW) == NOW + HOUR
 
 
-def test_a_job_under_way_elsewhere_is_not_started_again():
-    assert next_due([ran("running", NOW)], HOUR, NOW) == NOW + HOUR
+def test_a_run_whose_end_was_never_recorded_counts_as_a_failure():
+    assert next_due([ran("running", NOW)], HOUR, NOW) == NOW + timedelta(seconds=30)
 
 
 @given(

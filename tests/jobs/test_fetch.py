@@ -130,6 +130,45 @@ def test_a_source_that_is_down_marks_its_series_with_reason_and_since_when(run, 
         assert (series.failure, series.failing_since) == ("no route to host", first)
 
 
+def test_whatever_a_source_raises_marks_its_series(run, source, sessions, monkeypatch):
+    source.put("a", [1])
+    run()
+    monkeypatch.setattr(type(source), "fetch", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run()
+    with sessions() as session:
+        assert queries.find_series(session, "a").failure == "ZeroDivisionError: division by zero"
+
+
+def test_symbols_that_all_fail_under_a_prefix_fail_the_fetch(source, sessions, panel, clock, tmp_path):
+    source.failures = {"b": "too many requests"}
+    with pytest.raises(SourceDownError, match="x-b: too many requests"):
+        fetch(sessions, replace(panel, prefix="x-"), clock, tmp_path)
+
+
+def test_the_moment_of_learning_is_read_once_the_write_lock_is_held(source, sessions, panel, clock, tmp_path, url):
+    """Else a forecast could be issued in between that did not see what was, on record, known before it."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import OperationalError
+
+    source.put("a", [1])
+    other = create_engine(url, connect_args={"timeout": 0})
+    locked = []
+
+    def asking():
+        try:
+            with other.connect() as connection:
+                connection.execute(text("BEGIN IMMEDIATE"))
+            locked.append(False)
+        except OperationalError:
+            locked.append(True)
+        return clock()
+
+    fetch(sessions, panel, asking, tmp_path)
+    other.dispose()
+    assert locked == [False, True]
+
+
 def test_a_good_fetch_clears_the_failure(run, source, sessions):
     source.put("a", [1])
     run()

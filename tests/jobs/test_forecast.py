@@ -1,5 +1,6 @@
 """Forecasting into the ledger."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -67,3 +68,42 @@ def test_a_series_too_short_for_the_model_is_told_and_the_others_go_on(sessions,
 def test_without_a_model_nothing_is_forecast(sessions, panel, clock):
     with pytest.raises(NoModelError):
         forecast(sessions, panel, clock())
+
+
+def test_a_longer_horizon_in_the_configuration_does_not_stop_the_champion(sessions, panel, clock, ready):
+    issued = forecast(sessions, replace(panel, horizon=10), clock())
+    assert len(issued.forecasts["a"]) == 3
+
+
+def test_a_series_with_absurd_values_does_not_stop_the_others(
+    sessions, panel, source, clock, tmp_path, ready, monkeypatch
+):
+    from models.errors import BadInputError
+    from models.forecaster import Forecaster
+
+    source.put("b", np.ones(300))
+    fetch(sessions, panel, clock, tmp_path)
+    whole = Forecaster.forecast
+
+    def picky(self, name, values):
+        if name == "b":
+            raise BadInputError("the context holds NaN or infinity")
+        return whole(self, name, values)
+
+    monkeypatch.setattr(Forecaster, "forecast", picky)
+    issued = forecast(sessions, panel, clock())
+    assert (list(issued.forecasts), list(issued.lacking)) == (["a"], ["b"])
+
+
+def test_two_values_in_one_step_do_not_make_the_context_too_short(sessions, panel, source, clock, tmp_path):
+    """A daily series that had weekends until some weeks ago."""
+    import pandas as pd
+
+    days = pd.date_range("2025-01-01", "2025-12-31", tz="UTC")
+    days = days[(days.day_of_week < 5) | (days < "2025-11-15")]
+    source.values["d"] = pd.Series(np.random.default_rng(0).normal(size=len(days)).cumsum(), index=days)
+    clock.now = days[-1].to_pydatetime() + timedelta(days=2)
+    daily = replace(panel, interval=timedelta(days=1))
+    fetch(sessions, daily, clock, tmp_path)
+    refit(sessions, daily, clock(), fit)
+    assert list(forecast(sessions, daily, clock()).forecasts) == ["d"]

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from db import queries
 from db.queries import NewStep
-from db.schema import Forecast, ForecastBound, ForecastStep, Model, Observation, Run, Score
+from db.schema import Forecast, ForecastBound, ForecastStep, Model, Observation, PendingScore, Run
 from db.times import to_us
 from jobs.prune import keeps_all, prune
 
@@ -60,7 +60,7 @@ def test_a_panel_keeps_everything_unless_told(sessions, panel, clock, aged, coun
 
 def test_old_forecasts_go_with_their_steps_bounds_and_scores(sessions, panel, clock, aged, count):
     assert prune(sessions, replace(panel, keep_forecasts=3 * DAY), clock()).forecasts == 7
-    assert [count(entity) for entity in (Forecast, ForecastStep, ForecastBound, Score)] == [3, 3, 3, 3]
+    assert [count(entity) for entity in (Forecast, ForecastStep, ForecastBound, PendingScore)] == [3, 3, 3, 3]
 
 
 def test_the_latest_forecast_of_a_series_stays_however_old(sessions, panel, clock, aged, count):
@@ -70,14 +70,21 @@ def test_the_latest_forecast_of_a_series_stays_however_old(sessions, panel, cloc
 
 
 def test_old_observations_go(sessions, panel, clock, aged, count):
-    short = replace(panel, train_window=DAY, keep_observations=2 * DAY)
+    short = replace(panel, train_window=HOUR, keep_observations=2 * DAY, keep_forecasts=HOUR)
     prune(sessions, short, clock())
     assert count(Observation) == 48
 
 
 def test_observations_that_a_refit_uses_stay(sessions, panel, clock, aged, count):
-    prune(sessions, replace(panel, train_window=5 * DAY, keep_observations=HOUR), clock())
-    assert count(Observation) == 5 * 24 + 1
+    clock.advance(days=100)
+    short = replace(panel, train_window=2 * DAY, keep_observations=HOUR, keep_forecasts=HOUR)
+    prune(sessions, short, clock())
+    assert count(Observation) >= 2 * 24 + 1
+
+
+def test_observations_that_a_kept_forecast_was_made_from_stay(sessions, panel, clock, aged, count):
+    prune(sessions, replace(panel, train_window=HOUR, keep_observations=HOUR), clock())
+    assert count(Observation) == 240
 
 
 def test_models_that_serve_or_are_referred_to_stay(sessions, panel, clock, aged, count):

@@ -57,3 +57,21 @@ def test_due_started_and_ended_are_recorded(sessions, clock, record):
     clock.advance(seconds=5)
     run(sessions, clock, "job", "p", lambda: clock.advance(seconds=2), due=due)
     assert ((record().started - due).seconds, (record().ended - due).seconds) == (5, 7)
+
+
+def test_ctrl_c_is_recorded_and_goes_on_its_way(sessions, clock, record):
+    with pytest.raises(KeyboardInterrupt):
+        run(sessions, clock, "job", "p", raising(KeyboardInterrupt()))
+    assert record().outcome == "interrupted"
+
+
+def test_a_database_that_does_not_answer_fails_the_job_and_does_not_come_out(clock, sessions, write_engine):
+    with write_engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE runs")
+    assert run(sessions, clock, "job", "p", lambda: 42).outcome == "failed"
+
+
+def test_an_idle_run_leaves_no_record_where_it_need_not(sessions, clock):
+    run(sessions, clock, "job", "p", lambda: 0, keep_idle=False)
+    with sessions() as session:
+        assert queries.newest_runs(session, "p", "job", 1) == []

@@ -71,9 +71,8 @@ def test_a_restart_refits_nothing_that_is_not_due(start, count, walk):
     wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok") == 1)
     wait_until(lambda: count(Forecast) == 1)
     first.stop(timedelta(seconds=5))
-    start()
-    wait_until(lambda: count(Run, Run.job == "score") >= 2)
-    time.sleep(0.5)
+    wait_until(start().is_ticking)
+    time.sleep(1.0)
     assert (count(Run, Run.job == "refit"), count(Run, Run.job == "fetch"), count(Model)) == (1, 1, 1)
 
 
@@ -118,6 +117,32 @@ def test_new_observations_are_scored_and_forecast_from(start, count, source, pan
     wait_until(lambda: count(Forecast) == 2)
     with sessions() as session:
         assert queries.score_summary(session, queries.find_series(session, "a").id).count == 2
+
+
+def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, source, panel, sessions, tmp_path):
+    from dataclasses import replace
+
+    from jobs.fetch import fetch
+
+    values = np.random.default_rng(0).normal(size=201).cumsum()
+    source.put("a", values[:200])
+    quick = replace(panel, fetch_every=timedelta(seconds=1))
+    start(quick)
+    wait_until(lambda: count(Forecast) == 1)
+    source.put("a", values)
+    fetch(sessions, quick, utc_now, tmp_path)
+    wait_until(lambda: count(Forecast) == 2)
+
+
+def test_another_horizon_in_the_configuration_is_refitted_for_at_once(start, count, panel, walk):
+    from dataclasses import replace
+
+    first = start()
+    wait_until(lambda: count(Model) == 1)
+    wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok") == 1)
+    first.stop(timedelta(seconds=5))
+    start(replace(panel, horizon=5))
+    wait_until(lambda: count(Model) == 2, seconds=40)
 
 
 def test_runs_left_over_from_a_kill_are_closed_at_the_start(start, count, sessions, walk):

@@ -148,27 +148,27 @@ def test_progress_is_told_step_by_step():
 def test_a_challenger_that_has_learnt_more_outdoes_the_champion():
     data = {"a": [wave(900)]}
     champion = Forecaster(6, n_steps=1).fit({"a": [wave(900)[:300]]})
-    won, reason = Forecaster(6).fit(data).outdoes(champion, ["a"])
+    won, reason = Forecaster(6).fit(data).outdoes(champion, data)
     assert won
     assert "better than the champion" in reason
 
 
 def test_a_worse_challenger_does_not_outdo_the_champion():
     champion = Forecaster(6).fit({"a": [wave(800)]})
-    won, reason = Forecaster(6, n_steps=1).fit({"a": [wave(900)]}).outdoes(champion, ["a"])
+    won, reason = Forecaster(6, n_steps=1).fit({"a": [wave(900)]}).outdoes(champion, {"a": [wave(900)]})
     assert not won
     assert "not better than the champion" in reason
 
 
 def test_a_champion_for_another_horizon_is_replaced():
     champion = Forecaster(5).fit({"a": [wave(300)]})
-    assert Forecaster(6).fit({"a": [wave(300)]}).outdoes(champion, ["a"])[0]
+    assert Forecaster(6).fit({"a": [wave(300)]}).outdoes(champion, {"a": [wave(300)]})[0]
 
 
 def test_a_naive_challenger_replaces_a_naive_champion_so_that_its_intervals_stay_calibrated():
     walk = np.random.default_rng(3).normal(size=900).cumsum()
     champion = Forecaster(5).fit({"a": [walk[:800]]})
-    assert Forecaster(5).fit({"a": [walk]}).outdoes(champion, ["a"])[0]
+    assert Forecaster(5).fit({"a": [walk]}).outdoes(champion, {"a": [walk]})[0]
 
 
 def test_the_validation_span_changes_no_weight_and_no_scale():
@@ -179,3 +179,32 @@ def test_the_validation_span_changes_no_weight_and_no_scale():
     assert first.floors_ == second.floors_
     assert first.kind_ == second.kind_ == "rnn"
     assert (first.parameters_.flat == second.parameters_.flat).all()
+
+
+def ar2(seed, n=800):
+    noise = np.random.default_rng(seed).normal(size=n)
+    values = np.zeros(n)
+    for t in range(2, n):
+        values[t] = 1.6 * values[t - 1] - 0.9 * values[t - 2] + noise[t]
+    return values
+
+
+def test_a_series_that_falls_silent_does_not_keep_the_network_from_the_others():
+    silent = ar2(9)
+    silent[600:] = 0.0
+    panel = {f"s{k}": [ar2(k)] for k in range(5)} | {"silent": [silent]}
+    assert Forecaster(5).fit(panel).kind_ == "rnn"
+
+
+def test_a_champion_with_a_longer_lookback_is_held_against_the_challenger_too():
+    data = {"a": [ar2(0, 1500)]}
+    champion = Forecaster(5).fit(data)
+    won, reason = Forecaster(5, lookback=2, n_steps=1).fit(data).outdoes(champion, data)
+    assert not won
+    assert "not better than the champion" in reason
+
+
+@pytest.mark.parametrize("season", [5, 7])
+def test_every_length_from_the_least_on_can_be_fitted(season):
+    for n in range(values_needed(5), values_needed(5) + 40):
+        Forecaster(5, seasons=(season,), n_steps=1).fit({"a": [wave(n)]})

@@ -106,6 +106,24 @@ def test_a_failed_job_ends_with_exit_code_1_and_its_reason(rollcast, configured,
     assert "there is no file" in ended.stdout
 
 
+@pytest.mark.parametrize("command", [["status"], ["check"], ["latest", "OIL"], ["fetch"]])
+def test_a_database_that_is_none_is_told_in_one_line(rollcast, configured, tmp_path, command):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rollcast.db").write_bytes(
+        b"this is no database at all, but long enough to be read as one" * 50
+    )
+    ended = rollcast(*command)
+    assert ended.returncode == 2
+    assert "cannot use the database" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(rollcast, configured):
+    ended = rollcast("init", "/proc/nowhere")
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+
+
 def test_nothing_heavy_is_imported_before_it_is_needed():
     code = "import sys, service.cli; print([m for m in ('yfinance', 'scipy', 'matplotlib') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

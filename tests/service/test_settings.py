@@ -119,6 +119,18 @@ def test_an_override_of_one_key_leaves_the_others(read):
             "database.url = 'mysql://h/d': expected a file, as in sqlite:///",
         ),
         ("horizon = = 3", "is no valid TOML"),
+        (
+            PANEL + 'train_window = "23h"\n',
+            "panels.p.train_window = 23h: a first fit of horizon 3 needs 24 observations",
+        ),
+        (PANEL.replace('type = "csv"', 'type = ["csv"]'), "panels.p.source.type = ['csv']: expected one of csv"),
+        (PANEL.replace('"a.csv"', '"a.csv", tz = "Berln"'), "tz = 'Berln' is no time zone, as in Europe/Berlin"),
+        (
+            PANEL.replace('type = "csv", path = "a.csv"', 'type = "yfinance", symbols = []'),
+            "symbols is empty: expected at least one",
+        ),
+        ('[api]\nhost = ""\n' + PANEL, "api.host = '': string should have at least 1 character"),
+        ('[database]\nurl = "sqlite+aiosqlite:///x"\n' + PANEL, "expected a file, as in sqlite:///"),
     ],
 )
 def test_what_is_wrong_is_told_with_key_and_value_and_what_is_accepted(complaint, text, expected):
@@ -131,6 +143,7 @@ def test_what_is_wrong_is_told_with_key_and_value_and_what_is_accepted(complaint
         ("ROLLCAST_API__PORT", "http", "ROLLCAST_API__PORT = 'http': input should be a valid integer"),
         ("ROLLCAST_API__PROT", "1", "ROLLCAST_API__PROT is no setting; did you mean port?"),
         ("ROLLCAST_APY__PORT", "1", "ROLLCAST_APY__PORT is no variable of Rollcast; did you mean"),
+        ("rollcast_ap__port", "1", "rollcast_ap__port is no variable of Rollcast"),
         ("ROLLCAST_DATADIR", "x", "ROLLCAST_DATADIR is no variable of Rollcast; did you mean ROLLCAST_DATA_DIR?"),
         ("ROLLCAST_PANELS__P__HORIZN", "1", "ROLLCAST_PANELS__P__HORIZN is no setting; did you mean horizon?"),
         ("ROLLCAST_PANELS__Q__HORIZON", "1", "panels.q."),

@@ -96,24 +96,29 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "scores",
-        sa.Column("forecast_id", sa.Integer(), nullable=False),
-        sa.Column("step", sa.Integer(), nullable=False),
+        "pending_scores",
         sa.Column("series_id", sa.Integer(), nullable=False),
         sa.Column("target_ts", sa.BigInteger(), nullable=False),
-        sa.Column("value", sa.Double(), nullable=True),
-        sa.Column("error", sa.Double(), nullable=True),
-        sa.Column("naive_error", sa.Double(), nullable=True),
-        sa.Column("scored_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["forecast_id"], ["forecasts.id"]),
+        sa.Column("forecast_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"]),
-        sa.PrimaryKeyConstraint("forecast_id", "step"),
+        sa.PrimaryKeyConstraint("series_id", "target_ts", "forecast_id", "step"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_scores_pending", "scores", ["series_id", "target_ts"], unique=False, sqlite_where=sa.text("value IS NULL")
+    op.create_table(
+        "scores",
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("target_ts", sa.BigInteger(), nullable=False),
+        sa.Column("forecast_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("error", sa.Double(), nullable=False),
+        sa.Column("naive_error", sa.Double(), nullable=False),
+        sa.Column("scored_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"]),
+        sa.PrimaryKeyConstraint("series_id", "target_ts", "forecast_id", "step"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_scores_target", "scores", ["series_id", "target_ts"], unique=False)
     for table in LEDGER:
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE ON {table} "

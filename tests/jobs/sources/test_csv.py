@@ -74,3 +74,28 @@ def test_an_empty_file_is_told(read):
 def test_an_hour_that_daylight_saving_doubles_is_told_with_the_remedy(read):
     with pytest.raises(SourceDownError, match="write such times with their offset"):
         read("ds,y\n2025-11-02T01:30:00,1\n", tz="America/New_York")
+
+
+def test_offsets_may_change_with_daylight_saving(read):
+    values = read("ds,y\n2025-10-26T02:30:00+02:00,1\n2025-10-26T02:30:00+01:00,2\n", tz="Europe/Berlin")
+    assert values["prices"].index.tz_convert("UTC").hour.tolist() == [0, 1]
+
+
+def test_a_day_with_an_offset_is_a_day_in_the_panel_s_zone(read):
+    values = read("ds,y\n2026-01-02T00:00:00+09:00,1\n", tz="Asia/Seoul")
+    assert values["prices"].index[0].isoformat() == "2026-01-02T00:00:00+09:00"
+
+
+def test_offsets_on_some_rows_only_are_told(read):
+    with pytest.raises(SourceDownError, match="row 3: '2026-01-02T00:00:00' has no offset, as other rows have"):
+        read("ds,y\n2026-01-01T00:00:00Z,1\n2026-01-02T00:00:00,2\n")
+
+
+def test_a_row_without_an_id_is_told(read):
+    with pytest.raises(SourceDownError, match="row 3: there is no unique_id"):
+        read("unique_id,ds,y\na,2026-01-01,1\n,2026-01-02,2\n")
+
+
+def test_a_zone_that_is_none_is_refused_at_once(tmp_path):
+    with pytest.raises(ValueError, match="tz = 'Europe/Berln' is no time zone"):
+        CsvSource(tmp_path / "a.csv", tz="Europe/Berln")
