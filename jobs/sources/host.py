@@ -39,7 +39,8 @@ class _Sampler:
 
     def since(self, known: datetime | None, interval: timedelta) -> list[tuple[datetime, dict[str, float]]]:
         """At least the newest sample, and all others from `known` on. Older ones are forgotten."""
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # an error of psutil's ends it
+            self._sampled.clear()
             self._thread = threading.Thread(target=self._run, args=(interval,), name="host-sampler", daemon=True)
             self._thread.start()
         if not self._sampled.wait(timeout=3 * interval.total_seconds() + 1):
