@@ -1,6 +1,7 @@
 """What Rollcast answers, to the API and the command line alike: read from the database, judged, shaped for the wire."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,9 +9,9 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.queries import ScoreSummary
+from db.queries import Pair, ScoreSummary
 from db.schema import Forecast, Model, Run, Series
-from db.times import from_us, to_us
+from db.times import from_us
 from jobs import calendars, grid
 from jobs.due import RUNS_LOOKED_AT, next_due
 from jobs.panel import Panel
@@ -129,8 +130,9 @@ class SeriesAnswer(msgspec.Struct):
 
 def all_series(session: Session, panels: Mapping[str, Panel], now: datetime) -> list[SeriesAnswer]:
     """Every series of the panels that are configured."""
+    refits = {name: queries.newest_runs(session, name, "refit", RUNS_LOOKED_AT) for name in panels}
     return [
-        _series(session, panels[series.panel], series, now)
+        _series(session, _see(session, panels[series.panel], series, now, refits[series.panel]))
         for series in queries.all_series(session)
         if series.panel in panels
     ]
@@ -138,38 +140,30 @@ def all_series(session: Session, panels: Mapping[str, Panel], now: datetime) -> 
 
 def one_series(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> SeriesAnswer:
     """One series. Raises NoSeriesError."""
-    series = find(session, panels, name)
-    return _series(session, panels[series.panel], series, now)
+    return _series(session, _find(session, panels, name, now))
 
 
 def latest(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> LatestAnswer:
     """The latest forecast of a series, with its state. Raises NoSeriesError."""
-    series = find(session, panels, name)
-    panel = panels[series.panel]
-    found = queries.latest_forecast(session, series.id)
-    newest = queries.newest_ts(session, series.id, now)
-    judged = _state(session, panel, series, newest, found, now)
-    answer = LatestAnswer(
-        series=series.name,
-        panel=panel.name,
-        status=judged.status,
-        reason=judged.reason,
-        ages=AgesAnswer(_data_age(newest, panel, now), None, None),
-        issued_at=None,
-        cutoff=None,
-        model=None,
-        model_version=None,
-        model_trained_at=None,
-        steps=[],
+    seen = _find(session, panels, name, now)
+    forecast, model = seen.forecast, seen.model
+    return LatestAnswer(
+        series=seen.series.name,
+        panel=seen.panel.name,
+        status=seen.state.status,
+        reason=seen.state.reason,
+        ages=AgesAnswer(
+            seen.data_age_s,
+            None if forecast is None else (now - forecast.issued_at).total_seconds(),
+            None if model is None else (now - model.trained_at).total_seconds(),
+        ),
+        issued_at=None if forecast is None else forecast.issued_at,
+        cutoff=None if forecast is None else forecast.cutoff,
+        model=None if model is None else model.kind,
+        model_version=None if model is None else model.version,
+        model_trained_at=None if model is None else model.trained_at,
+        steps=seen.steps,
     )
-    if found is not None:
-        forecast, model = found
-        answer.ages.forecast_s = (now - forecast.issued_at).total_seconds()
-        answer.ages.model_s = (now - model.trained_at).total_seconds()
-        answer.issued_at, answer.cutoff = forecast.issued_at, forecast.cutoff
-        answer.model, answer.model_version, answer.model_trained_at = model.kind, model.version, model.trained_at
-        answer.steps = _steps(session, [forecast.id])[forecast.id]
-    return answer
 
 
 def ledger(
@@ -182,17 +176,14 @@ def ledger(
     limit: int,
 ) -> LedgerAnswer:
     """The newest forecasts of a series as they were issued, newest first. Raises NoSeriesError."""
-    series = find(session, panels, name)
-    panel = panels[series.panel]
-    newest = queries.newest_ts(session, series.id, now)
-    judged = _state(session, panel, series, newest, queries.latest_forecast(session, series.id), now)
-    found = queries.forecasts(session, series.id, issued_after=issued_after, limit=limit)
+    seen = _find(session, panels, name, now)
+    found = queries.forecasts(session, seen.series.id, issued_after=issued_after, limit=limit)
     steps = _steps(session, [forecast.id for forecast, _ in found])
     forecasts = [
         IssuedAnswer(f.issued_at, f.cutoff, model.kind, model.version, model.trained_at, steps[f.id])
         for f, model in found
     ]
-    return LedgerAnswer(series.name, panel.name, judged.status, judged.reason, forecasts)
+    return LedgerAnswer(seen.series.name, seen.panel.name, seen.state.status, seen.state.reason, forecasts)
 
 
 def observations(
@@ -231,42 +222,71 @@ def find(session: Session, panels: Mapping[str, Panel], name: str) -> Series:
     return series
 
 
-def refit_told(session: Session, panel: Panel, now: datetime) -> str:
-    """How the refits of a panel stand, in words."""
-    runs = queries.newest_runs(session, panel.name, "refit", RUNS_LOOKED_AT)
-    if not runs:
-        return "the first refit is about to begin"
-    due = next_due(runs, panel.refit_every, now)
-    if runs[0].outcome == "running":
-        return f"the first refit is under way since {runs[0].started:%H:%M:%S}Z"
-    return (
-        f"the last refit {_ended(runs[0])}; the next is due {'now' if due <= now else f'at {due:%Y-%m-%d %H:%M:%S}Z'}"
-    )
+@dataclass(frozen=True)
+class _Seen:
+    """What was read of one series, and how it was judged."""
+
+    panel: Panel
+    series: Series
+    now: datetime
+    pairs: list[Pair]  # the newest few observations
+    forecast: Forecast | None  # the latest, its model and its steps
+    model: Model | None
+    steps: list[StepAnswer]
+    refits: Sequence[Run]  # of the panel, newest first
+    state: State
+
+    @property
+    def data_age_s(self) -> float | None:
+        """Seconds since the newest observation's interval ended."""
+        return (self.now - from_us(self.pairs[-1][0]) - self.panel.interval).total_seconds() if self.pairs else None
 
 
-def _ended(run: Run) -> str:
-    return "went well" if run.outcome == "ok" else f"{run.outcome}: {run.reason}"
+def _find(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> _Seen:
+    series = find(session, panels, name)
+    refits = queries.newest_runs(session, series.panel, "refit", RUNS_LOOKED_AT)
+    return _see(session, panels[series.panel], series, now, refits)
 
 
-def _series(session: Session, panel: Panel, series: Series, now: datetime) -> SeriesAnswer:
-    pairs = queries.observations(session, series.id, as_of=now, newest=1)
-    newest = ObservationAnswer(from_us(pairs[0][0]), pairs[0][1]) if pairs else None
-    newest_ts = None if newest is None else newest.ts
+def _see(session: Session, panel: Panel, series: Series, now: datetime, refits: Sequence[Run]) -> _Seen:
+    """Read a series and judge it."""
+    pairs = queries.observations(session, series.id, as_of=now, newest=calendars.DAYS_LOOKED_AT)
     found = queries.latest_forecast(session, series.id)
-    judged = _state(session, panel, series, newest_ts, found, now)
+    forecast, model = (None, None) if found is None else found
+    steps = [] if forecast is None else _steps(session, [forecast.id])[forecast.id]
+    judged = state(
+        Known(
+            now=now,
+            failing_since=series.failing_since,
+            failure=series.failure,
+            newest=from_us(pairs[-1][0]) if pairs else None,
+            overdue_at=_overdue_at(panel, pairs) if pairs else None,
+            forecast_cutoff=None if forecast is None else forecast.cutoff,
+            forecast_ends=steps[-1].target_ts + panel.interval if steps else None,
+            expire_after=panel.expire_after,
+            interval=panel.interval,
+            lacking=_lacking(session, panel, series, now) if pairs and forecast is None else None,
+            refit=_refit_told(panel, refits, now),
+        )
+    )
+    return _Seen(panel, series, now, pairs, forecast, model, steps, refits, judged)
+
+
+def _series(session: Session, seen: _Seen) -> SeriesAnswer:
+    week = seen.now - timedelta(days=7)
     return SeriesAnswer(
-        name=series.name,
-        panel=panel.name,
-        interval=durations.told(panel.interval),
-        horizon=panel.horizon,
-        status=judged.status,
-        reason=judged.reason,
-        newest=newest,
-        data_age_s=_data_age(newest_ts, panel, now),
-        next=None if found is None else _next_step(_steps(session, [found[0].id])[found[0].id], now - panel.interval),
-        model=None if found is None else found[1].kind,
-        score_7d=_score(queries.score_summary(session, series.id, now - timedelta(days=7), with_coverage=False)),
-        next_refit=_next_refit(session, panel, now),
+        name=seen.series.name,
+        panel=seen.panel.name,
+        interval=durations.told(seen.panel.interval),
+        horizon=seen.panel.horizon,
+        status=seen.state.status,
+        reason=seen.state.reason,
+        newest=ObservationAnswer(from_us(seen.pairs[-1][0]), seen.pairs[-1][1]) if seen.pairs else None,
+        data_age_s=seen.data_age_s,
+        next=_next_step(seen.steps, seen.now - seen.panel.interval) if seen.steps else None,
+        model=None if seen.model is None else seen.model.kind,
+        score_7d=_score(queries.score_summary(session, seen.series.id, week, with_coverage=False)),
+        next_refit=next_due(seen.refits, seen.panel.refit_every, seen.now) if seen.refits else None,
     )
 
 
@@ -275,46 +295,22 @@ def _next_step(steps: Sequence[StepAnswer], after: datetime) -> StepAnswer:
     return next((step for step in steps if step.target_ts > after), steps[0])
 
 
-def _next_refit(session: Session, panel: Panel, now: datetime) -> datetime | None:
-    runs = queries.newest_runs(session, panel.name, "refit", RUNS_LOOKED_AT)
-    return next_due(runs, panel.refit_every, now) if runs else None
+def _refit_told(panel: Panel, refits: Sequence[Run], now: datetime) -> str:
+    """How the refits of a panel stand, in words."""
+    if not refits:
+        return "the first refit is about to begin"
+    if refits[0].outcome == "running":
+        return f"the first refit is under way since {refits[0].started:%H:%M:%S}Z"
+    due = next_due(refits, panel.refit_every, now)
+    ended = "went well" if refits[0].outcome == "ok" else f"{refits[0].outcome}: {refits[0].reason}"
+    return f"the last refit {ended}; the next is due {'now' if due <= now else f'at {due:%Y-%m-%d %H:%M:%S}Z'}"
 
 
-def _state(
-    session: Session,
-    panel: Panel,
-    series: Series,
-    newest: datetime | None,
-    found: tuple[Forecast, Model] | None,
-    now: datetime,
-) -> State:
-    forecast = None if found is None else found[0]
-    ends = None
-    if forecast is not None:
-        ends = queries.steps_of(session, [forecast.id])[forecast.id][-1].target_ts + panel.interval
-    return state(
-        Known(
-            now=now,
-            failing_since=series.failing_since,
-            failure=series.failure,
-            newest=newest,
-            overdue_at=None if newest is None else _overdue_at(session, panel, series, newest, now),
-            forecast_cutoff=None if forecast is None else forecast.cutoff,
-            forecast_ends=ends,
-            expire_after=panel.expire_after,
-            interval=panel.interval,
-            lacking=None if forecast is not None or newest is None else _lacking(session, panel, series, now),
-            refit=refit_told(session, panel, now),
-        )
-    )
-
-
-def _overdue_at(session: Session, panel: Panel, series: Series, newest: datetime, now: datetime) -> datetime:
+def _overdue_at(panel: Panel, pairs: Sequence[Pair]) -> datetime:
     """When the next observation should be here: after its interval's end, two fetches, and one interval's grace."""
-    pairs = queries.observations(session, series.id, as_of=now, newest=calendars.DAYS_LOOKED_AT)
-    weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
-    following = from_us(calendars.next_times(to_us(newest), panel.interval, weekmask, 1)[0])
-    return following + 2 * panel.interval + 2 * panel.fetch_every
+    times = [ts for ts, _ in pairs]
+    following = calendars.next_times(times[-1], panel.interval, calendars.days(panel.interval, times), 1)[0]
+    return from_us(following) + 2 * panel.interval + 2 * panel.fetch_every
 
 
 def _lacking(session: Session, panel: Panel, series: Series, now: datetime) -> str | None:
@@ -331,10 +327,6 @@ def _lacking(session: Session, panel: Panel, series: Series, now: datetime) -> s
         return None
     wait = durations.told((needed - len(run)) * panel.interval)
     return f"{len(run)} of the {needed} consecutive observations that {purpose}; {wait} to go"
-
-
-def _data_age(newest: datetime | None, panel: Panel, now: datetime) -> float | None:
-    return None if newest is None else (now - newest - panel.interval).total_seconds()
 
 
 def _steps(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepAnswer]]:
