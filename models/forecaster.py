@@ -104,7 +104,7 @@ class Forecaster:
         usable = [
             season
             for season in self.seasons
-            if 1 < season
+            if season > 1
             and SEASONS_NEEDED * season + self.horizon <= longest
             and values_needed(self.horizon, 2 * season) <= longest
         ]

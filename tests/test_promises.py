@@ -189,7 +189,15 @@ def test_promise_6_every_job_done_twice_is_done_once(sessions, panel, live, cloc
     live(400, 405, refit_at=(400,))
 
     def contents():
-        tables = ("observations", "forecasts", "forecast_steps", "forecast_bounds", "pending_scores", "scores", "models")
+        tables = (
+            "observations",
+            "forecasts",
+            "forecast_steps",
+            "forecast_bounds",
+            "pending_scores",
+            "scores",
+            "models",
+        )
         with sessions() as session:
             return {table: session.execute(text(f"SELECT * FROM {table}")).all() for table in tables}  # noqa: S608
 
