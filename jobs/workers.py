@@ -39,7 +39,7 @@ class Workers:
         )  # fork, from a process with threads, can hang the child
         self._context.set_forkserver_preload(["jobs.fit"])
         self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._futures: set[Future[Any]] = set()
         self._pool = self._new_pool()
 
@@ -49,23 +49,27 @@ class Workers:
         Raises what the function raised, WorkerLostError where its process died or the timeout ended it, StoppedError
         at `stop`.
         """
-        future = self._schedule(function, argument)
         try:
-            result: R = future.result()
+            future = self._schedule(function, argument)
+            try:
+                result: R = future.result()
+            finally:
+                self._futures.discard(future)
         except TimeoutError as error:
             raise WorkerLostError(f"not done within {self._timeout}, so it was ended") from error
         except (ProcessExpired, BrokenProcessPool) as error:
+            # Ctrl-C, and the SIGTERM of a service manager, reach all processes at once: the workers may go first.
+            if self._stopped.wait(2):
+                raise StoppedError("stopped before it was done") from error
             raise WorkerLostError(f"its process died ({error})") from error
         except CancelledError as error:
             raise StoppedError("stopped before it was done") from error
-        finally:
-            self._futures.discard(future)
         return result
 
     def stop(self) -> None:
         """End all tasks and processes now."""
         with self._lock:
-            self._stopped = True
+            self._stopped.set()
             for future in list(self._futures):
                 future.cancel()
             self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it untyped
@@ -74,7 +78,7 @@ class Workers:
     def _schedule(self, function: Callable[[A], R], argument: A) -> "Future[R]":
         seconds = self._timeout.total_seconds()
         with self._lock:
-            if self._stopped:
+            if self._stopped.is_set():
                 raise StoppedError("the workers are stopped")
             try:
                 future = self._pool.schedule(function, args=(argument,), timeout=seconds)

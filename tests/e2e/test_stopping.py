@@ -113,11 +113,12 @@ def test_a_second_ctrl_c_does_no_harm(refitting: Any) -> None:
     assert refitting.process.wait(TO_END) == 0
 
 
-def test_ctrl_c_at_a_terminal_which_reaches_the_workers_too_ends_it_as_well(
-    refitting: Any, is_gone: Callable[..., bool], wait_for: Callable[..., None]
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_reaches_the_workers_too_as_from_a_terminal_or_systemd_ends_it_as_well(
+    refitting: Any, is_gone: Callable[..., bool], wait_for: Callable[..., None], sent: signal.Signals
 ) -> None:
     children = refitting.children()
-    refitting.signal_all(signal.SIGINT)
+    refitting.signal_all(sent)
     assert refitting.process.wait(TO_END) == 0
     wait_for(lambda: all(map(is_gone, children)), within=FOR_CHILDREN)
     assert refits(refitting) == [("first", "interrupted"), ("second", "interrupted")]
