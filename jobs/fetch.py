@@ -3,8 +3,7 @@
 - A bar still forming is not an observation: nothing is stored before its interval has ended.
 - A value that is not finite is dropped, and counted.
 - A whole-day interval's time is a date, kept as that date's midnight in UTC; any other is laid on the grid of its
-interval. Of
-  several values in one interval the last counts.
+  interval. Of several values in one interval the last counts.
 - A changed value is a new revision beside the old one.
 - No rows where there were rows before is a failure of the source, not "no news".
 """

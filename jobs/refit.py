@@ -81,9 +81,7 @@ def prepare(session: Session, panel: Panel, now: datetime) -> Task:
         fingerprint.update(repr((series.name, pairs)).encode())
         newest = max(newest, pairs[-1][0])
     longest = max((len(run) for runs in histories.values() for run in runs), default=0)
-    needed = (
-        values_needed(panel.horizon) if panel.lookback is None else values_needed(panel.horizon) + panel.lookback - 2
-    )
+    needed = observations_needed(panel)
     if longest < needed:
         raise NotReadyError(f"{longest} of the {needed} consecutive observations that a first model needs")
     champion = queries.champion(session, panel.name)

@@ -1,4 +1,4 @@
-"""Score: fill the score cards of the forecasts whose truth has arrived."""
+"""Score: hold each forecast step against the truth once that has arrived."""
 
 from datetime import datetime
 
