@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from models.arrays import Array
 from models.errors import BadModelBytesError
-from models.forecaster import Forecaster, Progress
-from models.rnn import Array
+from models.forecaster import Forecaster
+from models.training import Progress
 
 
 @dataclass(frozen=True)

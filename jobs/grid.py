@@ -11,7 +11,7 @@ import numpy as np
 
 from db.queries import Pair
 from jobs.calendars import Weekmask, step_numbers
-from models.rnn import Array
+from models.arrays import Array
 
 
 def segments(pairs: Sequence[Pair], interval: timedelta, weekmask: Weekmask | None, max_gap: int) -> list[Array]:

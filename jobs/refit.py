@@ -15,9 +15,9 @@ from db.times import from_us
 from jobs import calendars, grid
 from jobs.fit import Fitted, Task
 from jobs.panel import Panel
+from models.arrays import Array
 from models.errors import BadModelBytesError
 from models.forecaster import Forecaster, values_needed
-from models.rnn import Array
 
 
 class NotReadyError(Exception):

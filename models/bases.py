@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.rnn import Array
+from models.arrays import Array
 
 
 def seasonal_naive(contexts: Array, season: int, horizon: int) -> Array:

@@ -1,10 +1,13 @@
 """The errors of this package.
 
 ModelError
-├── NotEnoughDataError   a fit or a forecast was asked for with fewer values than it needs
-├── BadInputError        an array has the wrong shape, or holds NaN or infinity
-├── DivergedError        the loss left the finite numbers while training
-└── BadModelBytesError   the bytes are no saved forecaster, or a damaged one
+├── NotEnoughDataError     a fit or a forecast was asked for with fewer values than it needs
+├── BadInputError          an argument cannot be used
+│   ├── BadShapeError      an array has another shape than the one expected
+│   ├── NotFiniteError     an array holds NaN or infinity
+│   └── EmptySequenceError a sequence without a single step
+├── DivergedError          the loss or the gradient left the finite numbers while training
+└── BadModelBytesError     the bytes are nothing saved by this version, or were damaged since
 """
 
 
@@ -17,12 +20,24 @@ class NotEnoughDataError(ModelError):
 
 
 class BadInputError(ModelError):
-    """An array of the wrong shape, or with values that are not finite."""
+    """An argument that cannot be used."""
+
+
+class BadShapeError(BadInputError):
+    """An array of another shape than the one expected."""
+
+
+class NotFiniteError(BadInputError):
+    """An array with values that are not finite."""
+
+
+class EmptySequenceError(BadInputError):
+    """A sequence without a single step."""
 
 
 class DivergedError(ModelError):
-    """The training loss became NaN or infinite."""
+    """The loss or the gradient became NaN or infinite."""
 
 
 class BadModelBytesError(ModelError):
-    """Bytes that are not a forecaster saved by this version, or were damaged since."""
+    """Bytes that were not saved by this version, or were damaged since."""

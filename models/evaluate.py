@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.rnn import Array
+from models.arrays import Array
 from models.windows import Index
 
 N_FOLDS = 3

@@ -5,25 +5,23 @@ gate decide whether the network or the naive serves. Habits of scikit-learn: no 
 self, what was learnt ends in `_`. The same data, settings and seed give the same bits.
 """
 
-import io
-import json
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from models import evaluate, optim, rnn, windows
+from models import archive, evaluate, rnn, training, windows
+from models.arrays import Array
 from models.bases import seasonal_naive
-from models.errors import BadInputError, BadModelBytesError, DivergedError, NotEnoughDataError
+from models.errors import BadInputError, BadModelBytesError, NotEnoughDataError
 from models.intervals import conformal_radii
 from models.losses import mse
 from models.metrics import naive_scale, scaled_errors
-from models.rnn import Array
+from models.training import Progress
 from models.windows import CLIP, Windows
 
-FORMAT = 1  # of the saved bytes
+FORMAT = 2  # of the saved bytes
 MIN_ORIGINS = 20  # windows to calibrate on: the fewest with which a 95 % interval means something
 MIN_TRAIN = 100  # windows to train the network on; with fewer the naive serves
 MIN_PATCHES = 8  # steps that back-propagation runs over, at least, where the lookback allows
@@ -31,7 +29,6 @@ SEASONS_NEEDED = 4  # whole seasons that a history must hold before the season i
 VALIDATION_SHARE = 0.2
 FLOOR_SHARE = 0.1  # of a series' usual move: a calmer window is scaled as if it moved that much
 
-Progress = Callable[[int, int], None]
 Histories = Mapping[str, Sequence[Array]]
 
 
@@ -195,7 +192,7 @@ class Forecaster:
             return base
         if self.parameters_ is None:
             raise BadModelBytesError("a recurrent network is asked for, but the model holds no weights")
-        outputs, _ = rnn.forward(self.parameters_, windows.inputs(contexts, self.season_, self.patch_, floors))
+        outputs = rnn.predict(self.parameters_, windows.inputs(contexts, self.season_, self.patch_, floors))
         return base + outputs.T * windows.scales(contexts, self.season_, floors)[:, None]
 
     def _reach(self, contexts: Array, floors: Array, usual_errors: Array) -> Array:
@@ -210,11 +207,10 @@ class Forecaster:
     def _train(self, train: Windows, floors: Array, progress: Progress | None) -> rnn.Parameters:
         """Minimise the MSE of the scaled residual over the base, on batches drawn uniformly over series."""
         rng = np.random.default_rng(self.seed)
-        shape = rnn.Shape(inputs=self.patch_, hidden=self.hidden, outputs=self.horizon)
-        parameters = rnn.Parameters.initial(shape, rng)
-        adam = optim.Adam(parameters.flat)
+        parameters = rnn.Parameters.initial(rnn.Shape(self.patch_, self.hidden, self.horizon), rng)
         series, firsts, counts = np.unique(train.series, return_index=True, return_counts=True)
-        for step in range(self.n_steps):
+
+        def draw(_step: int) -> training.Batch:
             drawn = rng.integers(len(series), size=self.batch)
             chosen = firsts[drawn] + (rng.random(self.batch) * counts[drawn]).astype(np.intp)
             batch = train.take(chosen)
@@ -222,24 +218,15 @@ class Forecaster:
             X = windows.inputs(contexts, self.season_, self.patch_, floors[chosen])
             base = seasonal_naive(contexts, self.season_, self.horizon)
             scales = windows.scales(contexts, self.season_, floors[chosen])
-            y = np.clip((batch.targets() - base) / scales[:, None], -CLIP, CLIP).T.astype(np.float32)
-            o, Z = rnn.forward(parameters, X)
-            loss, d_o = mse(o, y)
-            if not np.isfinite(loss):
-                raise DivergedError(
-                    f"the loss is {loss} at step {step} of {self.n_steps}; a smaller learning rate may help"
-                )
-            gradient = rnn.backward(parameters, Z, d_o)
-            optim.clip(gradient.flat, 1.0)
-            adam.step(gradient.flat, optim.warmup_cosine(step, self.n_steps, self.rate))
-            if progress is not None:
-                progress(step + 1, self.n_steps)
+            return training.Batch((X,), np.clip((batch.targets() - base) / scales[:, None], -CLIP, CLIP).T)
+
+        network = rnn.Unrolled(parameters, steps=self.lookback_ // self.patch_, batch=self.batch)
+        training.fit(network, draw, mse, n_steps=self.n_steps, rate=self.rate, progress=progress)
         return parameters
 
     def to_bytes(self, about: Mapping[str, Any]) -> bytes:
         """The fitted forecaster as npz bytes, without pickle. `about`: what to keep beside it, as JSON can hold it."""
         config = {
-            "format": FORMAT,
             "settings": {name: value for name, value in vars(self).items() if not name.endswith("_")},
             "kind": self.kind_,
             "season": self.season_,
@@ -250,12 +237,10 @@ class Forecaster:
             "verdict": vars(self.verdict_),
             "about": dict(about),
         }
-        flat = np.zeros(0, dtype=np.float32) if self.parameters_ is None else self.parameters_.flat
-        buffer = io.BytesIO()
-        np.savez(
-            buffer, config=np.frombuffer(json.dumps(config).encode(), dtype=np.uint8), radii=self.radii_, flat=flat
-        )
-        return buffer.getvalue()
+        arrays = {"radii": self.radii_}
+        if self.parameters_ is not None:
+            arrays["flat"] = self.parameters_.flat
+        return archive.pack("forecaster", FORMAT, arrays, config)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> tuple[Self, dict[str, Any]]:
@@ -264,23 +249,18 @@ class Forecaster:
         Raises BadModelBytesError where the bytes are damaged, foreign, or of another version's format.
         """
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                config, radii, flat = json.loads(archive["config"].tobytes()), archive["radii"], archive["flat"]
-            if config["format"] != FORMAT:
-                raise BadModelBytesError(
-                    f"saved in format {config['format']}, this version reads {FORMAT}; refit the panel"
-                )
+            arrays, config = archive.unpack("forecaster", FORMAT, data)
             forecaster = cls(**config["settings"])
             forecaster.seasons, forecaster.levels = tuple(forecaster.seasons), tuple(forecaster.levels)
             forecaster.kind_, forecaster.season_ = config["kind"], config["season"]
             forecaster.lookback_, forecaster.patch_ = config["lookback"], config["patch"]
             forecaster.floors_, forecaster.usual_errors_ = config["floors"], config["usual_errors"]
             forecaster.verdict_ = evaluate.Verdict(**config["verdict"])
-            forecaster.radii_ = radii
+            forecaster.radii_ = arrays["radii"]
             shape = rnn.Shape(forecaster.patch_, forecaster.hidden, forecaster.horizon)
-            forecaster.parameters_ = rnn.Parameters(shape, flat) if len(flat) else None
+            forecaster.parameters_ = rnn.Parameters(shape, arrays["flat"]) if "flat" in arrays else None
             return forecaster, config["about"]
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, BadInputError) as error:
+        except (KeyError, TypeError, BadInputError, BadModelBytesError) as error:
             raise BadModelBytesError(f"no saved forecaster, or a damaged one ({error}); refit the panel") from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.rnn import Array
+from models.arrays import Array
 
 
 def conformal_radii(residuals: Array, levels: Sequence[int]) -> Array:

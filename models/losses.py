@@ -1,15 +1,110 @@
-"""What training makes small: each loss with its value and its gradient in the outputs."""
+"""What training makes small: each loss with its value and its gradient in the outputs.
 
-from models.errors import BadInputError
-from models.rnn import Array
+Shape letters as in `models.rnn`: L outputs, B sequences. Outputs are (L, B) or (T, L, B); in a fleet an axis S comes
+before the last two, `fleet=True` says so, and there is one value a network. A weight says how much a sequence, or a
+step of it, counts; a mask is a weight of True or False. Where the weight is 0 the target may be anything, even NaN.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.arrays import Array
+from models.errors import BadInputError, BadShapeError
 
 
-def mse(o: Array, y: Array) -> tuple[float, Array]:
-    """Mean squared error over all outputs and windows: mean((o − y)²), and its gradient 2 (o − y) / (L·B).
+def mse(o: Array, y: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool = False) -> tuple[Array, Array]:
+    """Mean squared error Σ w (o − y)² / Σ w, and its gradient 2 w (o − y) / Σ w.
 
-    o, y: (L, B). Raises BadInputError where the two shapes differ.
+    o, y: (…, L, B); weights: as y, or (…, B), the same for all outputs of a step. Returns the value, () or (S,), and
+    the gradient, of o's shape. Raises BadShapeError, or BadInputError where the weights cannot be used.
     """
-    if o.shape != y.shape:
-        raise BadInputError(f"targets have shape {y.shape}, expected the outputs' shape {o.shape}")
-    error = o - y
-    return float((error * error).mean()), error * (2.0 / error.size)
+    y = np.asarray(y, dtype=o.dtype)
+    if y.shape != o.shape:
+        raise BadShapeError(f"the targets have shape {y.shape}, expected the outputs' shape {o.shape}")
+    error = np.subtract(o, y)
+    if weights is None:
+        each = _by_network(error, fleet)
+        size = each.shape[-1]
+        value = np.vecdot(each, each) / size
+        return value, np.multiply(error, np.asarray(2.0 / size, dtype=o.dtype), error)
+    if np.ndim(weights) == o.ndim:
+        w = _usable(weights, o.dtype, o.shape)
+    else:
+        w = np.broadcast_to(_per_step(weights, o), o.shape)
+    error[w == 0.0] = 0.0
+    weighted = w * error
+    total = _total(w, fleet)
+    value = np.vecdot(_by_network(weighted, fleet), _by_network(error, fleet)) / total
+    return value, weighted * (2.0 / _beside(total))
+
+
+def softmax(o: Array) -> Array:
+    """The probabilities of the classes, exp(o) / Σ exp(o) over the outputs. o: (…, L, B); returns the same shape."""
+    exponentials: Array = np.exp(o - o.max(axis=-2, keepdims=True))
+    exponentials /= exponentials.sum(axis=-2, keepdims=True)
+    return exponentials
+
+
+def cross_entropy(
+    o: Array, classes: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool = False
+) -> tuple[Array, Array]:
+    """Mean cross-entropy −Σ w log softmax(o)[class] / Σ w, and its gradient w (softmax(o) − 1[class]) / Σ w.
+
+    Computed from o itself: log softmax(o) = o − max o − log Σ exp(o − max o) neither overflows nor takes the logarithm
+    of 0 (Goodfellow, Bengio, Courville, Deep Learning, section 4.1). o: (…, L, B); classes: (…, B), integers from 0 to
+    L−1; weights: (…, B). Returns the value in nats, () or (S,), and the gradient, of o's shape. Raises BadShapeError,
+    or BadInputError where classes or weights cannot be used.
+    """
+    classes = np.asarray(classes)
+    shape = o.shape[:-2] + o.shape[-1:]
+    if classes.shape != shape:
+        raise BadShapeError(f"the classes have shape {classes.shape}, expected {shape} for outputs of {o.shape}")
+    if not np.issubdtype(classes.dtype, np.integer):
+        raise BadInputError(f"the classes have dtype {classes.dtype}, expected integers from 0 to {o.shape[-2] - 1}")
+    w = _per_step(np.ones(shape) if weights is None else weights, o)
+    k = np.where(w > 0.0, classes[..., None, :], 0)
+    if k.min() < 0 or k.max() >= o.shape[-2]:
+        raise BadInputError(f"the classes run from {k.min()} to {k.max()}, expected 0 to {o.shape[-2] - 1}")
+    shifted = o - o.max(axis=-2, keepdims=True)
+    exponentials = np.exp(shifted)
+    sums = exponentials.sum(axis=-2, keepdims=True)
+    log_probability = np.take_along_axis(shifted, k, axis=-2) - np.log(sums)
+    total = _total(w, fleet)
+    value = -np.vecdot(_by_network(w, fleet), _by_network(log_probability, fleet)) / total
+    gradient = exponentials / sums
+    np.put_along_axis(gradient, k, np.take_along_axis(gradient, k, axis=-2) - 1.0, axis=-2)
+    return value, gradient * (w / _beside(total))
+
+
+def _by_network(array: Array, fleet: bool) -> Array:
+    """All values as one row, (n,), or as a row a network, (S, n)."""
+    # Contiguous, because how numbers lie decides in which order they are added.
+    return np.ascontiguousarray(np.moveaxis(array, -3, 0).reshape(array.shape[-3], -1) if fleet else array.reshape(-1))
+
+
+def _beside(value: Array) -> Array:
+    """A value a network, () or (S,), so that it lies beside outputs (…, S, L, B)."""
+    return np.asarray(value)[..., None, None]
+
+
+def _per_step(weights: ArrayLike, o: Array) -> Array:
+    """Weights (…, B) as (…, 1, B)."""
+    return _usable(weights, o.dtype, o.shape[:-2] + o.shape[-1:])[..., None, :]
+
+
+def _usable(weights: ArrayLike, dtype: np.dtype[np.floating], shape: tuple[int, ...]) -> Array:
+    """The weights as an array of this shape, or the error that says why they cannot be used."""
+    w = np.asarray(weights, dtype=dtype)
+    if w.shape != shape:
+        raise BadShapeError(f"the weights have shape {w.shape}, expected {shape}")
+    if not (w >= 0.0).all() or np.isinf(w).any():
+        raise BadInputError("the weights hold negative or infinite values or NaN; 0 leaves a step out")
+    return w
+
+
+def _total(w: Array, fleet: bool) -> Array:
+    """Σ w, () or (S,)."""
+    total: Array = np.add.reduce(_by_network(w, fleet), -1)
+    if not np.all(total):
+        raise BadInputError("all weights are 0: there is nothing to learn from")
+    return total

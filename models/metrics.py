@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.rnn import Array
+from models.arrays import Array
 
 
 def naive_scale(values: Array, season: int) -> float:

@@ -1,10 +1,13 @@
-"""The optimiser: Adam on one flat vector, with decoupled weight decay, clipping and a schedule for the rate."""
+"""The optimiser: Adam on one flat vector, with decoupled weight decay, clipping and a schedule for the rate.
+
+A fleet's vector has a row a network, (S, n), and each row fares as it would alone.
+"""
 
 import math
 
 import numpy as np
 
-from models.rnn import Array
+from models.arrays import Array
 
 
 class Adam:
@@ -15,25 +18,46 @@ class Adam:
     ) -> None:
         self.flat = flat
         self.beta1, self.beta2, self.eps, self.decay = beta1, beta2, eps, decay
-        self.mean = np.zeros_like(flat)
-        self.square = np.zeros_like(flat)
         self.t = 0
+        # Running sums rather than means: m/(1 − β₁) and s/(1 − β₂), which saves two passes over the vector.
+        self._mean, self._square, self._work = np.zeros_like(flat), np.zeros_like(flat), np.empty_like(flat)
+        self._keep1, self._keep2 = (np.array(beta, dtype=flat.dtype) for beta in (beta1, beta2))
+        self._shrink, self._eps, self._size = (np.empty((), dtype=flat.dtype) for _ in range(3))
 
     def step(self, gradient: Array, rate: float) -> None:
-        """One update against `gradient`, of the vector's own shape, at learning rate `rate`."""
+        """One update against `gradient`, of the vector's own shape, at learning rate `rate`.
+
+        With m, s the running means of g and g², freed of their start at zero as m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ):
+        flat ← (1 − rate · decay) flat − rate · m̂ / (√ŝ + eps).
+        """
         self.t += 1
-        self.mean += (1.0 - self.beta1) * (gradient - self.mean)
-        self.square += (1.0 - self.beta2) * (gradient * gradient - self.square)
-        mean = self.mean / (1.0 - self.beta1**self.t)
-        square = self.square / (1.0 - self.beta2**self.t)
-        self.flat -= rate * (mean / (np.sqrt(square) + self.eps) + self.decay * self.flat)
+        mean, square, work = self._mean, self._square, self._work
+        root = math.sqrt((1.0 - self.beta2**self.t) / (1.0 - self.beta2))
+        self._eps[...] = self.eps * root
+        self._size[...] = rate * root * (1.0 - self.beta1) / (1.0 - self.beta1**self.t)
+        self._shrink[...] = 1.0 - rate * self.decay
+        np.multiply(mean, self._keep1, mean)
+        np.add(mean, gradient, mean)
+        np.multiply(square, self._keep2, square)
+        np.multiply(gradient, gradient, work)
+        np.add(square, work, square)
+        np.sqrt(square, work)
+        np.add(work, self._eps, work)
+        np.divide(mean, work, work)
+        np.multiply(work, self._size, work)
+        np.multiply(self.flat, self._shrink, self.flat)
+        np.subtract(self.flat, work, self.flat)
 
 
-def clip(gradient: Array, limit: float) -> None:
-    """Scale the gradient in place so that its Euclidean norm is at most `limit` (Pascanu et al., 2013)."""
-    norm = math.sqrt(float(gradient @ gradient))
-    if norm > limit:
-        gradient *= limit / norm
+def clip(gradient: Array, limit: float) -> Array:
+    """Scale the gradient in place so that its Euclidean norm is at most `limit` (Pascanu et al., 2013).
+
+    gradient: (n,) or (S, n), each row by itself. Returns the norms before, () or (S,).
+    """
+    norm: Array = np.sqrt(np.vecdot(gradient, gradient))
+    if np.any(norm > limit):
+        np.multiply(gradient, np.minimum(1.0, limit / norm)[..., None], gradient)
+    return norm
 
 
 def warmup_cosine(step: int, n_steps: int, peak: float, *, warmup: int = 50, floor: float = 0.01) -> float:

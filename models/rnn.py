@@ -1,39 +1,55 @@
-"""The vanilla recurrent network, many-to-one: a window goes in step by step, one vector comes out at its end.
+"""The vanilla recurrent network, in all its arrangements.
 
-    a_t = b + W h_{t-1} + U x_t        h_t = tanh(a_t)        o = c + V h_T
+    a_t = b + W h_{t-1} + U x_t        h_t = tanh(a_t)        o_t = c + V h_t
 
-Shape letters: T steps, N hidden units, M inputs a step, L outputs, B windows in a batch.
+Shape letters: T steps, N hidden units, M inputs a step, L outputs, B sequences in a batch, S networks in a fleet.
 
-Arrays are feature-major: a column is a window. Then one product gives the whole pre-activation, because the three
-terms of a_t are one matrix times one stacked vector,
+A column is a sequence. Then one product gives the whole pre-activation, because the three terms of a_t are one matrix
+times one stacked vector,
 
-    a_t = [W | b | U] · (h_{t-1}; 1; x_t)        o = [V | c] · (h_T; 1)
+    a_t = [W | b | U] · (h_{t-1}; 1; x_t)        o_t = [V | c] · (h_t; 1)
 
-and the stacked vectors of all steps, `Z` of shape (T+1, N+1+M, B), hold all that back-propagation needs. All
-parameters live in one flat vector, of which W, b, U, V and c are views: an optimiser updates the vector, the network
-sees the change.
+and the stacked vectors of all steps, `Z` of shape (T+1, N+1+M, B), hold all that back-propagation needs.
+
+A network is three things. `Parameters` are numbers: one flat vector, of which W, b, U, V and c are views, so that an
+optimiser updates the vector and the network sees the change. `Unrolled` is a network laid out over T steps, to train
+it or to answer many sequences at once. `Stream` is a network that takes one observation at a time and remembers.
+
+A fleet is S networks of one shape that are computed together: a flat vector (S, n) makes every array carry an axis S
+before its last two, and the results are those of the S networks alone, bit for bit.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from models.errors import BadInputError
+from models import archive
+from models.arrays import Array, Order, Tape, empty, product
+from models.errors import BadInputError, BadModelBytesError, BadShapeError, EmptySequenceError, NotFiniteError
 
-Array = NDArray[np.floating[Any]]
-
+FORMAT = 1  # of the saved bytes
 SPECTRAL_RADIUS = 0.9  # of the initial W: below 1, so that the first gradients neither explode nor vanish at once
+LONG_STATE, LONG_COLUMN = 32, 37  # N and N+1+M from which on sequence-major matrices are faster than feature-major ones
+PIECE = 512  # sequences that `predict` takes in at once
+CHUNK_BYTES = 2**18  # of slopes that backward computes at once: they should still be in the cache when used
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a network: M inputs a step, N hidden units, L outputs."""
+    """The sizes of a network: M inputs a step, N hidden units, L outputs (0 for an encoder, which has none)."""
 
     inputs: int
     hidden: int
     outputs: int
+
+    def __post_init__(self) -> None:
+        if self.inputs < 0 or self.hidden < 1 or self.outputs < 0:
+            raise BadInputError(f"{self} is no network: it needs a hidden unit, and no size may be negative")
 
     @property
     def n_parameters(self) -> int:
@@ -42,72 +58,359 @@ class Shape:
 
 
 class Parameters:
-    """A flat vector (n_parameters,) and its views under the names of the equations."""
+    """A flat vector (n_parameters,), or (S, n_parameters) for a fleet, and its views under the equations' names."""
 
     def __init__(self, shape: Shape, flat: Array) -> None:
-        if flat.shape != (shape.n_parameters,):
-            raise BadInputError(f"parameters have shape {flat.shape}, expected {(shape.n_parameters,)} for {shape}")
+        if flat.ndim not in (1, 2) or flat.shape[-1] != shape.n_parameters:
+            n = shape.n_parameters
+            raise BadShapeError(f"the parameters have shape {flat.shape}, expected ({n},) or (S, {n}) for {shape}")
         n, m = shape.hidden, shape.inputs
         split = n * (n + 1 + m)
         self.shape = shape
         self.flat = flat
-        self.recurrent = flat[:split].reshape(n, n + 1 + m)  # [W | b | U]: (N, N+1+M)
-        self.readout = flat[split:].reshape(shape.outputs, n + 1)  # [V | c]: (L, N+1)
-        self.W = self.recurrent[:, :n]  # (N, N)
-        self.b = self.recurrent[:, n]  # (N,)
-        self.U = self.recurrent[:, n + 1 :]  # (N, M)
-        self.V = self.readout[:, :n]  # (L, N)
-        self.c = self.readout[:, n]  # (L,)
+        self.fleet = flat.shape[:-1]  # () or (S,)
+        self.recurrent = flat[..., :split].reshape(*self.fleet, n, n + 1 + m)  # [W | b | U]: (N, N+1+M)
+        self.readout = flat[..., split:].reshape(*self.fleet, shape.outputs, n + 1)  # [V | c]: (L, N+1)
+        self.W = self.recurrent[..., :n]  # (N, N)
+        self.b = self.recurrent[..., n]  # (N,)
+        self.U = self.recurrent[..., n + 1 :]  # (N, M)
+        self.V = self.readout[..., :n]  # (L, N)
+        self.c = self.readout[..., n]  # (L,)
 
     @classmethod
-    def zeros(cls, shape: Shape, dtype: DTypeLike = np.float32) -> "Parameters":
-        """All parameters zero: also the form of a gradient."""
+    def zeros(cls, shape: Shape, dtype: DTypeLike = np.float32) -> Self:
+        """All parameters zero."""
         return cls(shape, np.zeros(shape.n_parameters, dtype=dtype))
 
     @classmethod
-    def initial(cls, shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> "Parameters":
-        """W orthogonal times 0.9, U uniform in ±1/√M; b, V and c zero, so that an untrained network answers 0."""
+    def initial(
+        cls,
+        shape: Shape,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
+        *,
+        radius: float = SPECTRAL_RADIUS,
+    ) -> Self:
+        """W orthogonal times `radius`, U uniform in ±1/√M; b, V and c zero, so that an untrained network answers 0.
+
+        An orthogonal W neither stretches nor shrinks a gradient by itself (Saxe, McClelland and Ganguli, 2014).
+        """
         parameters = cls.zeros(shape, dtype)
         q, r = np.linalg.qr(rng.standard_normal((shape.hidden, shape.hidden)))
-        parameters.W[:] = SPECTRAL_RADIUS * q * np.sign(np.diag(r))
-        parameters.U[:] = rng.uniform(-1.0, 1.0, (shape.hidden, shape.inputs)) / np.sqrt(shape.inputs)
+        parameters.W[:] = radius * q * np.sign(np.diag(r))
+        parameters.U[:] = rng.uniform(-1.0, 1.0, (shape.hidden, shape.inputs)) / np.sqrt(max(1, shape.inputs))
         return parameters
 
+    @classmethod
+    def stack(cls, members: Sequence["Parameters"]) -> Self:
+        """The members, all of one shape, as one fleet: a copy."""
+        return cls(members[0].shape, np.stack([member.flat for member in members]))
 
-def forward(parameters: Parameters, X: Array) -> tuple[Array, Array]:
-    """Run B windows through the network.
+    def to_bytes(self) -> bytes:
+        """The parameters as npz bytes, without pickle."""
+        return archive.pack("network", FORMAT, {"flat": self.flat}, vars(self.shape))
 
-    X: (T, M, B), the inputs. Returns the outputs o: (L, B), and Z: (T+1, N+1+M, B), the stacked vectors for `backward`.
-    Raises BadInputError where X has another shape or holds NaN or infinity.
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The parameters that `to_bytes` saved. Raises BadModelBytesError where the bytes are damaged or foreign."""
+        arrays, sizes = archive.unpack("network", FORMAT, data)
+        try:
+            return cls(Shape(**sizes), arrays["flat"])
+        except (KeyError, TypeError, BadInputError) as error:
+            raise BadModelBytesError(f"these bytes are no saved network, or a damaged one ({error})") from error
+
+    def members(self, first: int, last: int) -> "Parameters":
+        """Networks `first` to `last` (exclusive) of a fleet, as a fleet of their own in the same memory."""
+        return Parameters(self.shape, self.flat[first:last])
+
+
+class Unrolled:
+    """A network laid out over T steps for batches of B sequences: the forward pass and back-propagation through time.
+
+    The arrangements, by argument:
+
+    - many-to-one: the default; one output, after the last step.
+    - many-to-many: `every_step=True`; an output after each step.
+    - one-to-many: `given=1`; inputs come at the first step alone, the later ones get zeros, or with `feedback=True`
+      each step's output as the last L inputs of the next (L ≤ M). `given` may be any number of steps up to T.
+    - encoder–decoder: two networks, the second started from the first one's last state (`models.encoder_decoder`).
+
+    `masked=True` allows sequences of unequal length: `forward` is then told which steps are present, and at the others
+    a state stays as it is. `truncate=k` lets gradients flow back at most k steps: they are cut every k steps, counted
+    from the end. The parameters are seen as they are at each call; `gradient` is written by `backward`.
+
+    All that the passes do is written out once, here, as lists of calls without arguments, and replayed for every
+    batch: at small sizes, finding the same arrays again would take longer than the arithmetic.
     """
-    shape = parameters.shape
-    if X.ndim != 3 or X.shape[1] != shape.inputs or X.shape[0] == 0:
-        raise BadInputError(f"X has shape {X.shape}, expected (T, {shape.inputs}, B) with at least one step")
-    if not np.isfinite(X).all():
-        raise BadInputError("X holds NaN or infinity; fill or drop such values first")
-    n, (T, _, B) = shape.hidden, X.shape
-    Z = np.zeros((T + 1, n + 1 + shape.inputs, B), dtype=parameters.flat.dtype)
-    Z[:, n] = 1.0
-    Z[:T, n + 1 :] = X
-    for t in range(T):
-        np.tanh(parameters.recurrent @ Z[t], out=Z[t + 1, :n])
-    return parameters.readout @ Z[T, : n + 1], Z
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        *,
+        steps: int,
+        batch: int,
+        given: int | None = None,
+        every_step: bool = False,
+        feedback: bool = False,
+        masked: bool = False,
+        truncate: int | None = None,
+        gradient: Parameters | None = None,
+    ) -> None:
+        N, M, L = parameters.shape.hidden, parameters.shape.inputs, parameters.shape.outputs
+        given = steps if given is None else given
+        if steps < 1 or batch < 1:
+            raise EmptySequenceError(f"{steps} steps of {batch} sequences: at least one of each is needed")
+        if not 0 <= given <= steps:
+            raise BadInputError(f"inputs for {given} steps of {steps}: give between 0 and {steps}")
+        if feedback and not (every_step and 1 <= L <= M):
+            raise BadInputError(f"feedback needs every_step=True and 1 ≤ L ≤ M, but L is {L} and M is {M}")
+        if truncate is not None and truncate < 1:
+            raise BadInputError(f"truncate is {truncate}: gradients must flow back at least one step")
+        self.parameters = parameters
+        self.gradient = gradient or Parameters(parameters.shape, np.zeros_like(parameters.flat))
+        self.steps, self.batch, self.given = steps, batch, given
+        self.every_step, self.feedback, self.masked, self.truncate = every_step, feedback, masked, truncate
+        fleet, dtype = parameters.fleet, parameters.flat.dtype
+        self._order: Order = "F" if N >= LONG_STATE and N + 1 + M >= LONG_COLUMN else "C"
+
+        def matrices(*shape: int) -> Array:
+            return empty((*shape[:-2], *fleet, *shape[-2:]), dtype, self._order)
+
+        self._matrices = matrices
+        self._Z = matrices(steps + 1, N + 1 + M, batch)
+        self._Z[..., N, :] = 1.0
+        self._X, self._h0 = self._Z[:given, ..., N + 1 :, :], self._Z[0, ..., :N, :]
+        # The states by themselves: where they are one piece of memory in Z that piece, else a copy beside it.
+        self._H = self._Z[1:, ..., :N, :] if self._order == "C" else matrices(steps, N, batch)
+        self._O, self._d_O = (matrices(steps if every_step else 1, L, batch) for _ in range(2))
+        self._outputs: Array = self._O if every_step else self._O[0]
+        self._d_outputs: Array = self._d_O if every_step else self._d_O[0]
+        one_a_step = (steps, *(1 for _ in fleet), 1, batch)
+        self._present, self._absent = np.ones(one_a_step, dtype=bool), np.zeros(one_a_step, dtype=bool)
+        self._recurrent, self._readout = matrices(N, N + 1 + M), matrices(L, N + 1)
+        self._d_h, self._state_part, self._output_part = matrices(N, batch), matrices(N, batch), matrices(L, batch)
+        self._forward = self._write_forward()
+        self._begin_backward = product(self._readout[..., :N].swapaxes(-1, -2), self._d_O[-1], self._d_h)
+        self._backward: Tape | None = None  # written when first asked for: whoever only forecasts needs none
+        self._ran_forward = False
+
+    @property
+    def Z(self) -> Array:  # noqa: N802
+        """The stacked vectors of the last forward pass, (T+1, N+1+M, B)."""
+        return self._Z
+
+    @property
+    def h(self) -> Array:
+        """The states after the last step, (N, B): the next call's `h0` where a stream goes on."""
+        return self._Z[-1, ..., : self.parameters.shape.hidden, :].copy()
+
+    def _fed_back(self, t: int) -> bool:
+        """Whether step t takes the output of the step before as its last L inputs."""
+        return self.feedback and t >= max(1, self.given)
+
+    def _write_forward(self) -> Tape:
+        """The forward pass: a_t = [W|b|U] · (h_{t-1}; 1; x_t), h_t = tanh(a_t), o_t = [V|c] · (h_t; 1)."""
+        N, L, T = self.parameters.shape.hidden, self.parameters.shape.outputs, self.steps
+        Z, H, o, a = self._Z, self._H, self._O, self._matrices(N, self.batch)
+        tape = Tape()
+        tape.do(np.copyto, self._recurrent, self.parameters.recurrent)
+        tape.do(np.copyto, self._readout, self.parameters.readout)
+        for t in range(T):
+            if self._fed_back(t):
+                tape.do(np.copyto, Z[t, ..., -L:, :], o[t - 1])
+            tape.product(self._recurrent, Z[t], a)
+            tape.do(np.tanh, a, H[t])
+            h = Z[t + 1, ..., :N, :]
+            if not np.shares_memory(h, H[t]):
+                tape.do(np.copyto, h, H[t])
+            if self.masked:
+                tape.do(np.copyto, h, Z[t, ..., :N, :], where=self._absent[t])
+            if self.every_step or t == T - 1:
+                tape.product(self._readout, Z[t + 1, ..., : N + 1, :], o[t if self.every_step else 0])
+        return tape
+
+    def forward(self, X: ArrayLike, h0: Array | None = None, present: NDArray[np.bool_] | None = None) -> Array:
+        """Run a batch through the network, from the states h0, or from zero.
+
+        X: (given, M, B), the inputs; h0: (N, B); present: (T, B), where `masked`: which steps each sequence has.
+        Returns the outputs o: (L, B), or (T, L, B) where `every_step`; they are overwritten by the next call. In a
+        fleet an axis S comes before the last two of h0 and o; X may have it, or is the same for all networks. Raises
+        BadShapeError, NotFiniteError, or EmptySequenceError where a sequence has no step.
+        """
+        self._X[...] = _checked("X", X, self._X, 1 if self.parameters.fleet else None)
+        self._h0[...] = 0.0 if h0 is None else _checked("h0", h0, self._h0)
+        if self.masked:
+            self._mark_present(present)
+        elif present is not None:
+            raise BadInputError("`present` was given, but the network was laid out without masked=True")
+        self._forward.play()
+        self._ran_forward = True
+        return self._outputs
+
+    def _mark_present(self, present: NDArray[np.bool_] | None) -> None:
+        """Take in which steps are there; all of them where nothing is told."""
+        if present is None:
+            present = np.ones((self.steps, self.batch), dtype=bool)
+        if present.dtype != np.bool_:
+            raise BadInputError(f"present has dtype {present.dtype}, expected bool: True where a sequence has the step")
+        if present.shape != (self.steps, self.batch):
+            raise BadShapeError(f"present has shape {present.shape}, expected {(self.steps, self.batch)}")
+        lengths = np.count_nonzero(present, axis=0)
+        if not lengths.all():
+            raise EmptySequenceError(f"sequence {np.argmin(lengths)} of {self.batch} has no step at all in `present`")
+        self._present[...] = present.reshape(self._present.shape)
+        np.logical_not(self._present, self._absent)
+
+    def _write_backward(self) -> Tape:
+        """Back-propagation through time.
+
+        With δ_t the gradient in a_t and d_h that in h_t (Goodfellow, Bengio, Courville, Deep Learning, section 10.2.2):
+
+            d_h = Vᵀ d_o_t + Wᵀ δ_{t+1}        δ_t = (1 − h_t²) ⊙ d_h
+            d[W|b|U] = Σ_t δ_t (h_{t-1}; 1; x_t)ᵀ        d[V|c] = Σ_t d_o_t (h_t; 1)ᵀ
+        """
+        N, M, T, B = self.parameters.shape.hidden, self.parameters.shape.inputs, self.steps, self.batch
+        cut_every = self.truncate or T
+        first = 0 if self.every_step else max(0, T - cut_every)  # no gradient comes as far as the steps before
+        chunk = max(1, CHUNK_BYTES // (self._Z.itemsize * N * B))  # the same for any S: a fleet must add as one does
+        one = np.ones((), dtype=self._Z.dtype)
+        deltas = self._matrices(T, N, B) if np.shares_memory(self._H, self._Z) else self._H  # not needed again
+        Wt = self._matrices(N, N)
+        d_recurrent = self.gradient.recurrent if self._order == "C" else self._matrices(N, N + 1 + M)
+        tape = Tape()
+        tape.do(np.copyto, Wt, self._recurrent[..., :N].swapaxes(-1, -2))
+        for end in range(T, first, -chunk):
+            begin = max(first, end - chunk)
+            h, slopes = self._H[begin:end], deltas[begin:end]  # a slope 1 − h² lies where its δ will be
+            tape.do(np.multiply, h, h, slopes)
+            tape.do(np.subtract, one, slopes, slopes)
+            if self.masked:
+                tape.do(np.multiply, slopes, self._present[begin:end], slopes)
+            for t in reversed(range(begin, end)):
+                if t < T - 1 and (T - 1 - t) % cut_every == 0:
+                    tape.do(self._d_h.fill, 0.0)
+                self._write_step_back(tape, t, deltas[t], Wt)
+            self._add_products(tape, deltas[begin:end], self._Z[begin:end], d_recurrent, begun=end < T)
+        if first > 0:
+            tape.do(self._d_h.fill, 0.0)
+        if self._order == "F":
+            tape.do(np.copyto, self.gradient.recurrent, d_recurrent)
+        read = self._Z[1:] if self.every_step else self._Z[T:]
+        self._add_products(tape, self._d_O, read[..., : N + 1, :], self.gradient.readout)
+        return tape
+
+    def _write_step_back(self, tape: Tape, t: int, delta: Array, Wt: Array) -> None:
+        """From the gradient in h_t that came from later steps to that in h_{t-1}. delta: (N, B), the slopes so far."""
+        N, L, d_h = self.parameters.shape.hidden, self.parameters.shape.outputs, self._d_h
+        if self.every_step and t < self.steps - 1:  # the last output's share is there before the tape begins
+            tape.product(self._readout[..., :N].swapaxes(-1, -2), self._d_O[t], self._state_part)
+            tape.do(np.add, d_h, self._state_part, d_h)
+        tape.do(np.multiply, d_h, delta, delta)
+        if not self.masked:
+            tape.product(Wt, delta, d_h)
+        else:  # where the step is absent, δ is 0 and the gradient passes through as the state did
+            tape.product(Wt, delta, self._state_part)
+            tape.do(np.copyto, d_h, self._state_part, where=self._present[t])
+        if self._fed_back(t):
+            tape.product(self._recurrent[..., -L:].swapaxes(-1, -2), delta, self._output_part)
+            tape.do(np.add, self._d_O[t - 1], self._output_part, self._d_O[t - 1])
+
+    def _add_products(self, tape: Tape, left: Array, right: Array, out: Array, *, begun: bool = False) -> None:
+        """Write down out = Σ_t left_t right_tᵀ, += where begun. left: (T, n, B), right: (T, k, B), out: (n, k)."""
+        right = right.swapaxes(-1, -2)
+        if len(left) == 1 and not begun:
+            tape.product(left[0], right[0], out)
+            return
+        products = empty((*left.shape[:-1], right.shape[-1]), out.dtype, self._order)
+        tape.product(left, right, products)
+        if not begun:
+            tape.do(np.add.reduce, products, 0, None, out)
+        else:
+            part = empty(out.shape, out.dtype, self._order)
+            tape.do(np.add.reduce, products, 0, None, part)
+            tape.do(np.add, out, part, out)
+
+    def backward(self, d_o: ArrayLike, d_h: Array | None = None) -> Array:
+        """Back-propagation through time, for the batch of the last forward pass, into `gradient`.
+
+        d_o: the loss's gradient in the outputs, of their shape; d_h: (N, B), its gradient in the last states, where
+        something goes on from them. Returns the gradient in h0, (N, B), overwritten by the next call.
+        """
+        if not self._ran_forward:
+            raise BadInputError("backward() uses up what forward() left: call forward() before each backward()")
+        self._ran_forward = False
+        if self._backward is None:
+            self._backward = self._write_backward()
+        self._d_outputs[...] = _checked("d_o", d_o, self._d_outputs)
+        self._begin_backward()
+        if d_h is not None:
+            self._d_h += _checked("d_h", d_h, self._d_h)
+        self._backward.play()
+        return self._d_h
 
 
-def backward(parameters: Parameters, Z: Array, d_o: Array) -> Parameters:
-    """Back-propagation through time over the full sequence.
+def predict(parameters: Parameters, X: Array) -> Array:
+    """The many-to-one outputs for any number of sequences, some hundreds at a time. X: (T, M, B); returns (L, B).
 
-    Z: (T+1, N+1+M, B) from `forward`; d_o: (L, B), the loss's gradient in the outputs. Returns the gradient in the
-    parameters. Derivation: with δ_t the gradient in a_t, δ_t = (1 − h_t²) ⊙ (∂loss/∂h_t) and ∂loss/∂h_{t-1} = Wᵀ δ_t
-    (Goodfellow, Bengio, Courville, Deep Learning, section 10.2.2).
+    Raises BadShapeError or NotFiniteError.
     """
-    n, T = parameters.shape.hidden, len(Z) - 1
-    gradient = Parameters.zeros(parameters.shape, parameters.flat.dtype)
-    gradient.readout[:] = d_o @ Z[T, : n + 1].T
-    d_h = parameters.V.T @ d_o
-    for t in reversed(range(T)):
-        h = Z[t + 1, :n]
-        delta = (1.0 - h * h) * d_h
-        gradient.recurrent += delta @ Z[t].T
-        d_h = parameters.W.T @ delta
-    return gradient
+    steps, batch = X.shape[0], X.shape[-1]
+    pieces = []
+    for first in range(0, batch, PIECE):
+        piece = X[..., first : first + PIECE]
+        pieces.append(Unrolled(parameters, steps=steps, batch=piece.shape[-1]).forward(piece))
+    return np.concatenate(pieces, axis=-1)
+
+
+class Stream:
+    """A network that takes one observation at a time and carries its state, for B sequences side by side."""
+
+    def __init__(self, parameters: Parameters, *, batch: int = 1, h0: Array | None = None) -> None:
+        N, M, L = parameters.shape.hidden, parameters.shape.inputs, parameters.shape.outputs
+        dtype, fleet = parameters.flat.dtype, parameters.fleet
+        self._z = empty((*fleet, N + 1 + M, batch), dtype)
+        self._z[..., N, :] = 1.0
+        self._x = self._z[..., N + 1 :, :]
+        self._h = self._z[..., :N, :]
+        if h0 is not None:
+            self._h[...] = _checked("h0", h0, self._h)
+        a, self._o = empty((*fleet, N, batch), dtype), empty((*fleet, L, batch), dtype)
+        recurrent, readout = np.array(parameters.recurrent, order="C"), np.array(parameters.readout, order="C")
+        self._affine = product(recurrent, self._z, a)
+        self._tanh = partial(np.tanh, a, self._h)
+        self._read = product(readout, self._z[..., : N + 1, :], self._o)
+
+    @property
+    def h(self) -> Array:
+        """The states, (N, B), as they are now."""
+        return self._h.copy()
+
+    def step(self, x: ArrayLike) -> Array:
+        """Take in one observation of each sequence, (M, B); returns the outputs (L, B), overwritten by the next call.
+
+        Raises BadShapeError or NotFiniteError; the state is then as it was.
+        """
+        self._x[...] = _checked("x", x, self._x)
+        self._affine()
+        self._tanh()
+        self._read()
+        return self._o
+
+
+def _checked(name: str, values: ArrayLike, into: Array, fleet_axis: int | None = None) -> Array:
+    """The values as an array that can be assigned to `into` and is finite, or the error that says what is wrong.
+
+    fleet_axis: the axis of `into` that holds the networks of a fleet, where the values may also leave it out.
+    """
+    array = np.asarray(values, dtype=into.dtype)
+    if array.shape != into.shape:
+        shared = into.shape if fleet_axis is None else into.shape[:fleet_axis] + into.shape[fleet_axis + 1 :]
+        if array.shape != shared:
+            expected = f"{into.shape}" if shared == into.shape else f"{into.shape}, or {shared} for all networks"
+            raise BadShapeError(f"{name} has shape {array.shape}, expected {expected}")
+        array = array.reshape(*shared[:fleet_axis], 1, *shared[fleet_axis:])
+    # The sum of squares is finite only if all values are, and is had in half the time of asking each.
+    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise NotFiniteError(f"{name} of shape {array.shape} holds NaN or infinity, first at {where}; fill or drop it")
+    return array

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Array
 from models.errors import BadInputError
-from models.rnn import Array
 
 Index = NDArray[np.intp]
 

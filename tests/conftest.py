@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import hypothesis
 import pandas as pd
 import pytest
 
@@ -11,6 +12,10 @@ from jobs.panel import Panel
 from jobs.sources.base import Delivery, SourceDownError
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
+
+# How long an example takes says how busy the machine is, nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

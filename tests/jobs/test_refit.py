@@ -134,4 +134,4 @@ def test_a_model_is_stored_without_pickle(sessions, panel, clock, learnt):
     with sessions() as session:
         content = queries.champion(session, "p").content
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        assert json.loads(archive["config"].tobytes())["settings"]["horizon"] == 3
+        assert json.loads(archive["rollcast"].tobytes())["about"]["settings"]["horizon"] == 3

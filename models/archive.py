@@ -1,0 +1,55 @@
+"""Models as bytes: arrays and a few words about them in one npz archive, without pickle."""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import BadModelBytesError
+
+HEADER = "rollcast"  # the name in the archive under which it says what it is
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def pack(kind: str, version: int, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> bytes:
+    """The arrays as npz bytes, with what is said `about` them, as JSON can hold it. `kind` names what is saved."""
+    header = json.dumps({"kind": kind, "format": version, "arrays": sorted(arrays), "about": dict(about)}).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{HEADER: np.frombuffer(header, dtype=np.uint8)}, **arrays)
+    return buffer.getvalue()
+
+
+def unpack(kind: str, version: int, data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and the words that `pack` was given.
+
+    Raises BadModelBytesError where the bytes are damaged, foreign, of another kind, or of another version's format.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop(HEADER).tobytes())
+        found, written, names, about = header["kind"], header["format"], header["arrays"], header["about"]
+    except UNREADABLE as error:
+        raise BadModelBytesError(f"these bytes are no saved {kind}, or a damaged one ({error})") from error
+    if found != kind or written != version:
+        raise BadModelBytesError(
+            f"these bytes hold a {found} in format {written}, but {kind} in format {version} is expected"
+        )
+    if names != sorted(arrays):
+        raise BadModelBytesError(f"this {kind} is damaged: it should hold {names}, and holds {sorted(arrays)}")
+    return arrays, about
