@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 from db import queries
 from db.engine import Sessions, writing
 from db.queries import NewStep, Pair
+from db.schema import Model
 from db.times import from_us
 from jobs import calendars, grid
 from jobs.panel import Panel
-from models.errors import ModelError
+from models.errors import BadModelBytesError, ModelError
 from models.forecaster import Forecaster
 
 
@@ -41,10 +42,10 @@ def forecast(sessions: Sessions, panel: Panel, now: datetime) -> Issued:
     """
     issued = Issued()
     with writing(sessions) as session:
-        champion = queries.champion(session, panel.name)
-        if champion is None:
-            raise NoModelError("no model yet")
-        forecaster, _ = Forecaster.from_bytes(champion.content)
+        served = serving(session, panel)
+        if served is None:
+            raise NoModelError("no model yet that this version can read")
+        champion, forecaster = served
         for series in queries.series_of_panel(session, panel.name):
             cutoff = queries.newest_ts(session, series.id, now)
             if cutoff is None or queries.is_issued(session, series.id, cutoff, champion.id):
@@ -58,6 +59,17 @@ def forecast(sessions: Sessions, panel: Panel, now: datetime) -> Issued:
             if queries.issue(session, series.id, champion.id, cutoff, now, steps):
                 issued.forecasts[series.name] = steps
     return issued
+
+
+def serving(session: Session, panel: Panel) -> tuple[Model, Forecaster] | None:
+    """The panel's champion; None where there is none, or none that this version can read: a refit makes another."""
+    champion = queries.champion(session, panel.name)
+    if champion is None:
+        return None
+    try:
+        return champion, Forecaster.from_bytes(champion.content)[0]
+    except BadModelBytesError:
+        return None
 
 
 def context(

@@ -14,10 +14,10 @@ from db.engine import Sessions, reading
 from db.times import from_us
 from jobs import calendars, grid
 from jobs.fit import Fitted, Task
+from jobs.forecast import serving
 from jobs.panel import Panel
 from models.arrays import Array
-from models.errors import BadModelBytesError
-from models.forecaster import Forecaster, values_needed
+from models.forecaster import values_needed
 
 
 class NotReadyError(Exception):
@@ -51,14 +51,8 @@ def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Fitted:
 
 def is_served(session: Session, panel: Panel) -> bool:
     """Whether the panel has a champion that answers what the panel asks: its horizon and its levels."""
-    champion = queries.champion(session, panel.name)
-    if champion is None:
-        return False
-    try:
-        forecaster, _ = Forecaster.from_bytes(champion.content)
-    except BadModelBytesError:
-        return False
-    return (forecaster.horizon, forecaster.levels) == (panel.horizon, panel.levels)
+    served = serving(session, panel)
+    return served is not None and (served[1].horizon, served[1].levels) == (panel.horizon, panel.levels)
 
 
 def observations_needed(panel: Panel) -> int:

@@ -24,7 +24,7 @@ from db.queries import NewStep
 from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, next_due
 from jobs.fetch import fetch
 from jobs.fit import Fitted, fit
-from jobs.forecast import Issued, forecast
+from jobs.forecast import Issued, forecast, serving
 from jobs.panel import Clock, Panel
 from jobs.prune import EVERY as PRUNE_EVERY
 from jobs.prune import keeps_all, prune
@@ -213,7 +213,7 @@ class Scheduler:
 
     def _has_model(self, panel: Panel) -> bool:
         with reading(self._sessions) as session:
-            return queries.champion(session, panel.name) is not None
+            return serving(session, panel) is not None
 
 
 def _told(name: str, steps: Sequence[NewStep]) -> str:

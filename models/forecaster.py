@@ -248,8 +248,8 @@ class Forecaster:
 
         Raises BadModelBytesError where the bytes are damaged, foreign, or of another version's format.
         """
+        arrays, config = archive.unpack("forecaster", FORMAT, data)
         try:
-            arrays, config = archive.unpack("forecaster", FORMAT, data)
             forecaster = cls(**config["settings"])
             forecaster.seasons, forecaster.levels = tuple(forecaster.seasons), tuple(forecaster.levels)
             forecaster.kind_, forecaster.season_ = config["kind"], config["season"]
@@ -260,8 +260,8 @@ class Forecaster:
             shape = rnn.Shape(forecaster.patch_, forecaster.hidden, forecaster.horizon)
             forecaster.parameters_ = rnn.Parameters(shape, arrays["flat"]) if "flat" in arrays else None
             return forecaster, config["about"]
-        except (KeyError, TypeError, BadInputError, BadModelBytesError) as error:
-            raise BadModelBytesError(f"no saved forecaster, or a damaged one ({error}); refit the panel") from error
+        except (KeyError, TypeError, BadInputError) as error:
+            raise BadModelBytesError(f"these bytes are no saved forecaster, or a damaged one ({error})") from error
 
 
 def _window_sizes(longest: int, horizon: int, seasons: Sequence[int], lookback: int | None) -> tuple[int, int]:

@@ -371,6 +371,7 @@ class Stream:
         self._z = empty((*fleet, N + 1 + M, batch), dtype)
         self._z[..., N, :] = 1.0
         self._x = self._z[..., N + 1 :, :]
+        self._shape = self._x.shape
         self._h = self._z[..., :N, :]
         if h0 is not None:
             self._h[...] = _checked("h0", h0, self._h)
@@ -379,6 +380,8 @@ class Stream:
         self._affine = product(recurrent, self._z, a)
         self._tanh = partial(np.tanh, a, self._h)
         self._read = product(readout, self._z[..., : N + 1, :], self._o)
+        everything = self._z.reshape(-1)
+        self._square = partial(everything.dot, everything)
 
     @property
     def h(self) -> Array:
@@ -390,7 +393,12 @@ class Stream:
 
         Raises BadShapeError or NotFiniteError; the state is then as it was.
         """
-        self._x[...] = _checked("x", x, self._x)
+        x = np.asarray(x)
+        if x.shape != self._shape:
+            raise BadShapeError(f"x has shape {x.shape}, expected {self._shape}")
+        self._x[...] = x
+        if not math.isfinite(self._square()):  # the sum of squares is finite only if all numbers are
+            _checked("x", x, self._x)
         self._affine()
         self._tanh()
         self._read()

@@ -14,9 +14,9 @@ from db.schema import Forecast, Model, Run, Series
 from db.times import from_us
 from jobs import calendars, grid
 from jobs.due import RUNS_LOOKED_AT, next_due
+from jobs.forecast import serving
 from jobs.panel import Panel
 from jobs.refit import observations_needed
-from models.forecaster import Forecaster
 from service import durations
 from service.state import Known, State, state
 
@@ -315,9 +315,9 @@ def _overdue_at(panel: Panel, pairs: Sequence[Pair]) -> datetime:
 
 def _lacking(session: Session, panel: Panel, series: Series, now: datetime) -> str | None:
     """What a series without a forecast has too few of; None where it has enough."""
-    champion = queries.champion(session, panel.name)
-    if champion is not None:
-        needed, purpose = Forecaster.from_bytes(champion.content)[0].lookback_, "the model takes in"
+    served = serving(session, panel)
+    if served is not None:
+        needed, purpose = served[1].lookback_, "the model takes in"
     else:
         needed, purpose = observations_needed(panel), "a first model needs"
     pairs = queries.observations(session, series.id, as_of=now, newest=max(needed, calendars.DAYS_LOOKED_AT))

@@ -70,6 +70,33 @@ def test_without_a_model_nothing_is_forecast(sessions, panel, clock):
         forecast(sessions, panel, clock())
 
 
+def foreign_champion(sessions, clock):
+    """A champion written by a version that saved its models in another way."""
+    with sessions.begin() as session:
+        queries.add_model(
+            session,
+            "p",
+            kind="rnn",
+            cutoff=clock(),
+            trained_at=clock(),
+            promoted_at=clock(),
+            verdict="",
+            content=b"another version's",
+        )
+
+
+def test_a_champion_that_this_version_cannot_read_is_no_model(sessions, panel, clock, ready):
+    foreign_champion(sessions, clock)
+    with pytest.raises(NoModelError, match="that this version can read"):
+        forecast(sessions, panel, clock())
+
+
+def test_the_next_refit_replaces_a_champion_that_this_version_cannot_read(sessions, panel, clock, ready):
+    foreign_champion(sessions, clock)
+    assert refit(sessions, panel, clock(), fit).promoted
+    assert list(forecast(sessions, panel, clock()).forecasts) == ["a"]
+
+
 def test_a_longer_horizon_in_the_configuration_does_not_stop_the_champion(sessions, panel, clock, ready):
     issued = forecast(sessions, replace(panel, horizon=10), clock())
     assert len(issued.forecasts["a"]) == 3

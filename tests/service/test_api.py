@@ -8,7 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from db import engine, queries
+from jobs.fetch import fetch
 from service.api import create_app
+
+WALK = np.random.default_rng(0).normal(size=400).cumsum()
 
 
 @pytest.fixture
@@ -92,6 +95,17 @@ def test_a_series_without_a_model_says_what_it_waits_for(client, sessions, panel
     answer = client.get("/api/v1/series/a/forecasts/latest").json()
     assert (answer["status"], answer["steps"], answer["model"]) == ("insufficient_data", [], None)
     assert answer["reason"] == "10 of the 24 consecutive observations that a first model needs; 14h to go"
+
+
+def test_a_model_that_this_version_cannot_read_is_none(client, sessions, panel, source, clock, tmp_path):
+    source.put("a", WALK[:300])
+    clock.advance(hours=300)
+    fetch(sessions, panel, clock, tmp_path)
+    with sessions.begin() as session:
+        queries.add_model(
+            session, "p", kind="rnn", cutoff=clock(), trained_at=clock(), promoted_at=clock(), verdict="", content=b"?"
+        )
+    assert client.get("/api/v1/series/a").json()["status"] == "no_model"
 
 
 def test_an_old_forecast_is_told_to_be_one(client, lived, clock):
