@@ -1,12 +1,17 @@
-# `make run` starts the daemon, `make test` runs the tests; each makes the virtual environment first where it is missing or old.
-.PHONY: run test check clean
+# `make run` starts the daemon, `make test` runs the tests, `make bench` measures the speed of the network. Each makes its
+# virtual environment first where that is missing or old.
+.PHONY: run test check bench clean
 VENV := .venv
 STAMP := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) …"
 	@python3 -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@# aeon carries the recordings of the speech example. Only that file is read: what aeon itself needs stays out.
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps aeon==1.6.0
 	@touch $@
 
 run: $(STAMP)
@@ -21,5 +26,15 @@ check: $(STAMP)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest -q tests/test_imports.py
 
+# The peers bring their own versions of everything, so they have an environment of their own.
+$(BENCH_STAMP): pyproject.toml benchmarks/constraints.txt
+	@echo "Installing into $(BENCH_VENV) …"
+	@python3 -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check -c benchmarks/constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(BENCH_STAMP)
+	$(BENCH_VENV)/bin/python -m benchmarks.rnn
+
 clean:
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

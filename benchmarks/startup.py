@@ -81,9 +81,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cold = run(Path(folder), idle=10)
         warm = [run(Path(folder), idle=10) for _ in range(runs)]
-    print(f"{'':40}{'cold':>8}{'warm':>8}")  # noqa: T201
+    print(f"{'':40}{'cold':>8}{'warm':>8}")
     for name, value in cold.items():
-        print(f"{name:40}{value:8.2f}{statistics.median(figures[name] for figures in warm):8.2f}")  # noqa: T201
+        print(f"{name:40}{value:8.2f}{statistics.median(figures[name] for figures in warm):8.2f}")
 
 
 if __name__ == "__main__":

@@ -45,11 +45,15 @@ def unpack(kind: str, version: int, data: bytes) -> tuple[dict[str, NDArray[Any]
         header = json.loads(arrays.pop(HEADER).tobytes())
         found, written, names, about = header["kind"], header["format"], header["arrays"], header["about"]
     except UNREADABLE as error:
-        raise BadModelBytesError(f"these bytes are no saved {kind}, or a damaged one ({error})") from error
+        raise BadModelBytesError(
+            f"these bytes are no saved {kind}, or a damaged one ({error}); fit it again"
+        ) from error
     if found != kind or written != version:
         raise BadModelBytesError(
-            f"these bytes hold a {found} in format {written}, but {kind} in format {version} is expected"
+            f"these bytes hold a {found} in format {written}, but {kind} in format {version} is expected; fit it again"
         )
     if names != sorted(arrays):
-        raise BadModelBytesError(f"this {kind} is damaged: it should hold {names}, and holds {sorted(arrays)}")
+        raise BadModelBytesError(
+            f"this {kind} is damaged: it should hold {names}, and holds {sorted(arrays)}; fit it again"
+        )
     return arrays, about

@@ -59,7 +59,9 @@ class EncoderDecoderParameters:
         try:
             return cls(Shape(**sizes["encoder"]), Shape(**sizes["decoder"]), arrays["flat"])
         except (KeyError, TypeError, BadInputError) as error:
-            raise BadModelBytesError(f"these bytes are no saved {KIND}, or a damaged one ({error})") from error
+            raise BadModelBytesError(
+                f"these bytes are no saved {KIND}, or a damaged one ({error}); fit it again"
+            ) from error
 
 
 class EncoderDecoder:

@@ -261,7 +261,9 @@ class Forecaster:
             forecaster.parameters_ = rnn.Parameters(shape, arrays["flat"]) if "flat" in arrays else None
             return forecaster, config["about"]
         except (KeyError, TypeError, BadInputError) as error:
-            raise BadModelBytesError(f"these bytes are no saved forecaster, or a damaged one ({error})") from error
+            raise BadModelBytesError(
+                f"these bytes are no saved forecaster, or a damaged one ({error}); fit it again"
+            ) from error
 
 
 def _window_sizes(longest: int, horizon: int, seasons: Sequence[int], lookback: int | None) -> tuple[int, int]:

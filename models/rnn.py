@@ -117,7 +117,9 @@ class Parameters:
         try:
             return cls(Shape(**sizes), arrays["flat"])
         except (KeyError, TypeError, BadInputError) as error:
-            raise BadModelBytesError(f"these bytes are no saved network, or a damaged one ({error})") from error
+            raise BadModelBytesError(
+                f"these bytes are no saved network, or a damaged one ({error}); fit it again"
+            ) from error
 
     def members(self, first: int, last: int) -> "Parameters":
         """Networks `first` to `last` (exclusive) of a fleet, as a fleet of their own in the same memory."""

@@ -95,7 +95,7 @@ def test_saved_and_read_again_it_forecasts_the_same_bits(fitted):
     "damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"no model", lambda b: b[:-60]]
 )
 def test_damaged_bytes_are_refused(fitted, damage):
-    with pytest.raises(BadModelBytesError, match="refit the panel"):
+    with pytest.raises(BadModelBytesError, match="fit it again"):
         Forecaster.from_bytes(damage(fitted.to_bytes({})))
 
 
