@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -33,7 +34,7 @@ def answer(path: str) -> bytes:
         return b""
 
 
-def wait_for(condition, process: subprocess.Popen[bytes], started: float) -> float:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], started: float) -> float:
     """Seconds from the start until the condition holds."""
     while not condition():
         if process.poll() is not None:

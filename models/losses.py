@@ -1,12 +1,15 @@
 """What training makes small: each loss with its value and its gradient in the outputs.
 
 Shape letters as in `models.rnn`: L outputs, B sequences. Outputs are (L, B) or (T, L, B); in a fleet an axis S comes
-before the last two, `fleet=True` says so, and there is one value a network. A weight says how much a sequence, or a
-step of it, counts; a mask is a weight of True or False. Where the weight is 0 the target may be anything, even NaN.
+before the last two, `fleet=True` says so, and there is one value a network; targets, and weights of steps, may leave
+the axis out and are then the same for all networks. A weight says how much a sequence, or a step of it, counts; a mask
+is a weight of True or False. Where the weight is 0 the target may be anything, even NaN.
 """
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from models.arrays import Array
 from models.errors import BadInputError, BadShapeError
@@ -15,22 +18,17 @@ from models.errors import BadInputError, BadShapeError
 def mse(o: Array, y: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool = False) -> tuple[Array, Array]:
     """Mean squared error Σ w (o − y)² / Σ w, and its gradient 2 w (o − y) / Σ w.
 
-    o, y: (…, L, B); weights: as y, or (…, B), the same for all outputs of a step. Returns the value, () or (S,), and
-    the gradient, of o's shape. Raises BadShapeError, or BadInputError where the weights cannot be used.
+    o, y: (…, L, B); weights: (…, B), the same for all outputs of a step, or of o's shape. Returns the value, () or
+    (S,), and the gradient, of o's shape. Raises BadShapeError, or BadInputError where the weights cannot be used.
     """
-    y = np.asarray(y, dtype=o.dtype)
-    if y.shape != o.shape:
-        raise BadShapeError(f"the targets have shape {y.shape}, expected the outputs' shape {o.shape}")
-    error = np.subtract(o, y)
+    error = np.subtract(o, _fitting("targets", np.asarray(y, dtype=o.dtype), o.shape, fleet))
     if weights is None:
         each = _by_network(error, fleet)
         size = each.shape[-1]
         value = np.vecdot(each, each) / size
         return value, np.multiply(error, np.asarray(2.0 / size, dtype=o.dtype), error)
-    if np.ndim(weights) == o.ndim:
-        w = _usable(weights, o.dtype, o.shape)
-    else:
-        w = np.broadcast_to(_per_step(weights, o), o.shape)
+    w = np.asarray(weights, dtype=o.dtype)
+    w = np.broadcast_to(_usable(w if w.shape == o.shape else _per_step("weights", w, o, fleet)), o.shape)
     error[w == 0.0] = 0.0
     weighted = w * error
     total = _total(w, fleet)
@@ -55,14 +53,13 @@ def cross_entropy(
     L−1; weights: (…, B). Returns the value in nats, () or (S,), and the gradient, of o's shape. Raises BadShapeError,
     or BadInputError where classes or weights cannot be used.
     """
-    classes = np.asarray(classes)
-    shape = o.shape[:-2] + o.shape[-1:]
-    if classes.shape != shape:
-        raise BadShapeError(f"the classes have shape {classes.shape}, expected {shape} for outputs of {o.shape}")
-    if not np.issubdtype(classes.dtype, np.integer):
-        raise BadInputError(f"the classes have dtype {classes.dtype}, expected integers from 0 to {o.shape[-2] - 1}")
-    w = _per_step(np.ones(shape) if weights is None else weights, o)
-    k = np.where(w > 0.0, classes[..., None, :], 0)
+    k = _per_step("classes", np.asarray(classes), o, fleet)
+    if not np.issubdtype(k.dtype, np.integer):
+        raise BadInputError(f"the classes have dtype {k.dtype}, expected integers from 0 to {o.shape[-2] - 1}")
+    w = np.ones(k.shape, o.dtype)
+    if weights is not None:
+        w = _usable(_per_step("weights", np.asarray(weights, dtype=o.dtype), o, fleet))
+    k = np.where(w > 0.0, k, 0)
     if k.min() < 0 or k.max() >= o.shape[-2]:
         raise BadInputError(f"the classes run from {k.min()} to {k.max()}, expected 0 to {o.shape[-2] - 1}")
     shifted = o - o.max(axis=-2, keepdims=True)
@@ -87,16 +84,32 @@ def _beside(value: Array) -> Array:
     return np.asarray(value)[..., None, None]
 
 
-def _per_step(weights: ArrayLike, o: Array) -> Array:
-    """Weights (…, B) as (…, 1, B)."""
-    return _usable(weights, o.dtype, o.shape[:-2] + o.shape[-1:])[..., None, :]
+def _without_fleet(shape: tuple[int, ...], fleet: bool) -> tuple[int, ...]:
+    """The shape of what the networks of a fleet share: without the axis S."""
+    return shape[:-3] + shape[-2:] if fleet else shape
 
 
-def _usable(weights: ArrayLike, dtype: np.dtype[np.floating], shape: tuple[int, ...]) -> Array:
-    """The weights as an array of this shape, or the error that says why they cannot be used."""
-    w = np.asarray(weights, dtype=dtype)
-    if w.shape != shape:
-        raise BadShapeError(f"the weights have shape {w.shape}, expected {shape}")
+def _fitting(name: str, array: NDArray[Any], shape: tuple[int, ...], fleet: bool) -> NDArray[Any]:
+    """The array so that it broadcasts to the outputs' shape, or the error that says what it should have been."""
+    if array.shape == shape:
+        return array
+    if array.shape == _without_fleet(shape, fleet):
+        return np.expand_dims(array, -3)
+    raise BadShapeError(f"the {name} have shape {array.shape}, expected the outputs' shape {shape}")
+
+
+def _per_step(name: str, array: NDArray[Any], o: Array, fleet: bool) -> NDArray[Any]:
+    """One value a step and sequence, (…, B), as (…, 1, B), for every network."""
+    shape = (*o.shape[:-2], 1, o.shape[-1])
+    one = array[..., None, :] if array.ndim else array
+    if one.shape not in (shape, _without_fleet(shape, fleet)):
+        expected = shape[:-2] + shape[-1:]
+        raise BadShapeError(f"the {name} have shape {array.shape}, expected {expected} for outputs of {o.shape}")
+    return np.broadcast_to(_fitting(name, one, shape, fleet), shape)
+
+
+def _usable(w: Array) -> Array:
+    """The weights, or the error that says why they cannot be used."""
     if not (w >= 0.0).all() or np.isinf(w).any():
         raise BadInputError("the weights hold negative or infinite values or NaN; 0 leaves a step out")
     return w

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.errors import BadInputError, BadShapeError
 from models.losses import cross_entropy, mse, softmax
 
-SIZES = st.integers(1, 4)
+SIZES, SEEDS = st.integers(1, 4), st.integers(0, 999)
 OUTPUT_SHAPES = st.one_of(
     st.tuples(SIZES, SIZES), st.tuples(SIZES, SIZES, SIZES), st.tuples(SIZES, SIZES, SIZES, SIZES)
 )
@@ -22,9 +22,7 @@ def targets_and_weights(shape, classes, seed):
     return rng.normal(size=shape), y, rng.random(per_step) * (rng.random(per_step) < 0.7) + 1e-3
 
 
-@given(
-    shape=OUTPUT_SHAPES, classes=st.booleans(), weighted=st.booleans(), fleet=st.booleans(), seed=st.integers(0, 999)
-)
+@given(shape=OUTPUT_SHAPES, classes=st.booleans(), weighted=st.booleans(), fleet=st.booleans(), seed=SEEDS)
 def test_the_gradient_agrees_with_central_differences(shape, classes, weighted, fleet, seed):
     fleet = fleet and len(shape) > 2
     o, y, weights = targets_and_weights(shape, classes, seed)
@@ -39,7 +37,7 @@ def test_the_gradient_agrees_with_central_differences(shape, classes, weighted, 
         assert abs(exact[i] - rise / 2e-6) <= 1e-7 * max(1.0, abs(exact[i]))
 
 
-@given(shape=st.tuples(SIZES, SIZES, SIZES, SIZES), classes=st.booleans(), seed=st.integers(0, 999))
+@given(shape=st.tuples(SIZES, SIZES, SIZES, SIZES), classes=st.booleans(), seed=SEEDS)
 def test_a_fleets_values_and_gradients_are_its_members(shape, classes, seed):
     o, y, weights = targets_and_weights(shape, classes, seed)
     loss = cross_entropy if classes else mse
@@ -50,7 +48,19 @@ def test_a_fleets_values_and_gradients_are_its_members(shape, classes, seed):
         assert (alone == gradient[:, s]).all()
 
 
-@given(classes=st.booleans(), seed=st.integers(0, 999))
+@given(shape=st.tuples(SIZES, SIZES, SIZES, SIZES), classes=st.booleans(), weighted=st.booleans(), seed=SEEDS)
+def test_a_fleet_may_share_its_targets_and_weights(shape, classes, weighted, seed):
+    o, y, weights = targets_and_weights(shape, classes, seed)
+    y, weights = y[:, 0], weights[:, 0] if weighted else None
+    loss = cross_entropy if classes else mse
+    values, gradient = loss(o, y, weights, fleet=True)
+    for s in range(shape[1]):
+        value, alone = loss(o[:, s], y, weights)
+        assert value == values[s]
+        assert (alone == gradient[:, s]).all()
+
+
+@given(classes=st.booleans(), seed=SEEDS)
 def test_a_sequence_of_weight_two_counts_as_two(classes, seed):
     o, y, _ = targets_and_weights((3, 2), classes, seed)
     loss = cross_entropy if classes else mse

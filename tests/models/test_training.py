@@ -63,21 +63,11 @@ def test_the_same_seed_gives_the_same_bits():
 
 def test_a_fleet_learns_bit_for_bit_what_its_members_would():
     fleet = network(1, 2, 3)
-    losses = fit(fleet, fleet_means(3), mse, n_steps=20)
+    losses = fit(fleet, means(), mse, n_steps=20)
     for s, seed in enumerate((1, 2, 3)):
         alone = network(seed)
         assert (fit(alone, means(), mse, n_steps=20) == losses[:, s]).all()
         assert (alone.parameters.flat == fleet.parameters.flat[s]).all()
-
-
-def fleet_means(S):
-    draw = means()
-
-    def shared(step):
-        batch = draw(step)
-        return Batch(batch.inputs, np.broadcast_to(batch.targets, (S, *np.shape(batch.targets))))
-
-    return shared
 
 
 def test_progress_is_told_after_each_step():
