@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from models.arrays import Array
-from models.rnn import Parameters, Shape
+from models.parameters import Parameters, Shape
 from models.training import Batch
 
 ROOT = Path(__file__).parent.parent

@@ -26,7 +26,8 @@ from scipy.signal import savgol_coeffs
 from examples.common import FAINT, NETWORK, OTHER, RIVAL, TRUTH, Times, command_line, read, save
 from models.arrays import Array
 from models.losses import mse
-from models.rnn import Parameters, Shape, Stream, Unrolled
+from models.parameters import Parameters, Shape
+from models.rnn import Stream, Unrolled
 from models.training import Batch, fit
 
 TRAIN, MIDDLE = 0.6, 0.2  # shares of the series, in time; the rest is the test

@@ -35,7 +35,8 @@ from matplotlib.figure import Figure
 from examples.common import NETWORK, RIVAL, batches, command_line, fleet, read, save
 from models.arrays import Array
 from models.losses import mse
-from models.rnn import Parameters, Shape, Unrolled, predict
+from models.parameters import Parameters, Shape
+from models.rnn import Unrolled, predict
 from models.training import Batch, fit
 
 TRAIN, MIDDLE = 0.6, 0.2  # shares of the series, in time; the rest is the test

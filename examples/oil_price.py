@@ -23,7 +23,8 @@ from matplotlib.figure import Figure
 from examples.common import FAINT, NETWORK, RIVAL, TRUTH, Times, batches, command_line, fleet, read, save
 from models.arrays import Array
 from models.losses import mse
-from models.rnn import Shape, Unrolled, predict
+from models.parameters import Shape
+from models.rnn import Unrolled, predict
 from models.training import fit
 
 VALIDATION = (2004, 2009)  # years: from, to before

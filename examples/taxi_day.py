@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from examples.common import NETWORK, RIVAL, TRUTH, Times, batches, command_line, fleet, read, save
 from models.arrays import Array
 from models.losses import mse
-from models.rnn import Parameters, Shape, Unrolled
+from models.parameters import Parameters, Shape
+from models.rnn import Unrolled
 from models.training import fit
 
 HALF_HOURS = 48

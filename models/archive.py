@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import BadModelBytesError
+from models.encoder_decoder import EncoderDecoderParameters
+from models.errors import BadInputError, BadModelBytesError
+from models.parameters import Parameters, Shape
 
+NETWORK, ENCODER_DECODER = ("network", 1), ("encoder–decoder", 1)  # kinds and their formats
 HEADER = "rollcast"  # the name in the archive under which it says what it is
 UNREADABLE = (
     ValueError,
@@ -57,3 +60,32 @@ def unpack(kind: str, version: int, data: bytes) -> tuple[dict[str, NDArray[Any]
             f"this {kind} is damaged: it should hold {names}, and holds {sorted(arrays)}; fit it again"
         )
     return arrays, about
+
+
+def save_network(parameters: Parameters) -> bytes:
+    """A network, or a fleet, as npz bytes."""
+    return pack(*NETWORK, {"flat": parameters.flat}, vars(parameters.shape))
+
+
+def load_network(data: bytes) -> Parameters:
+    """What `save_network` saved. Raises BadModelBytesError."""
+    arrays, sizes = unpack(*NETWORK, data)
+    try:
+        return Parameters(Shape(**sizes), arrays["flat"])
+    except (KeyError, TypeError, BadInputError) as error:
+        raise BadModelBytesError(f"this network is damaged ({error}); fit it again") from error
+
+
+def save_encoder_decoder(parameters: EncoderDecoderParameters) -> bytes:
+    """An encoder and decoder, or a fleet of them, as npz bytes."""
+    sizes = {"encoder": vars(parameters.encoder.shape), "decoder": vars(parameters.decoder.shape)}
+    return pack(*ENCODER_DECODER, {"flat": parameters.flat}, sizes)
+
+
+def load_encoder_decoder(data: bytes) -> EncoderDecoderParameters:
+    """What `save_encoder_decoder` saved. Raises BadModelBytesError."""
+    arrays, sizes = unpack(*ENCODER_DECODER, data)
+    try:
+        return EncoderDecoderParameters(Shape(**sizes["encoder"]), Shape(**sizes["decoder"]), arrays["flat"])
+    except (KeyError, TypeError, BadInputError) as error:
+        raise BadModelBytesError(f"this encoder–decoder is damaged ({error}); fit it again") from error

@@ -8,12 +8,10 @@ parameters lie in one flat vector, so that they are trained as one.
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from models import archive
 from models.arrays import Array
-from models.errors import BadInputError, BadModelBytesError, BadShapeError
-from models.rnn import Parameters, Shape, Stream, Unrolled
-
-KIND, FORMAT = "encoder–decoder", 1  # of the saved bytes
+from models.errors import BadInputError, BadShapeError
+from models.parameters import Parameters, Shape
+from models.rnn import Stream, Unrolled
 
 
 class EncoderDecoderParameters:
@@ -42,26 +40,6 @@ class EncoderDecoderParameters:
         """Both networks as `Parameters.initial` makes them; the radius is 1, since the encoder's state must last."""
         parts = [Parameters.initial(shape, rng, dtype, radius=radius).flat for shape in (encoder, decoder)]
         return cls(encoder, decoder, np.concatenate(parts))
-
-    def to_bytes(self) -> bytes:
-        """The parameters as npz bytes, without pickle."""
-        return archive.pack(
-            KIND,
-            FORMAT,
-            {"flat": self.flat},
-            {"encoder": vars(self.encoder.shape), "decoder": vars(self.decoder.shape)},
-        )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "EncoderDecoderParameters":
-        """The parameters that `to_bytes` saved. Raises BadModelBytesError where the bytes are damaged or foreign."""
-        arrays, sizes = archive.unpack(KIND, FORMAT, data)
-        try:
-            return cls(Shape(**sizes["encoder"]), Shape(**sizes["decoder"]), arrays["flat"])
-        except (KeyError, TypeError, BadInputError) as error:
-            raise BadModelBytesError(
-                f"these bytes are no saved {KIND}, or a damaged one ({error}); fit it again"
-            ) from error
 
 
 class EncoderDecoder:

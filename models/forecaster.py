@@ -18,6 +18,7 @@ from models.errors import BadInputError, BadModelBytesError, NotEnoughDataError
 from models.intervals import conformal_radii
 from models.losses import mse
 from models.metrics import naive_scale, scaled_errors
+from models.parameters import Parameters, Shape
 from models.training import Progress
 from models.windows import CLIP, Windows
 
@@ -86,7 +87,7 @@ class Forecaster:
     floors_: dict[str, float]  # of each series, the smallest scale of a window
     usual_errors_: dict[str, float]  # of each series, the mean absolute error out of sample
     radii_: Array  # (n_levels, H), in units of a window's `_reach`
-    parameters_: rnn.Parameters | None
+    parameters_: Parameters | None
 
     def fit(self, histories: Histories, progress: Progress | None = None) -> Self:
         """Fit to the segments of each series, each (n_i,) and finite; tell progress (steps done, of how many).
@@ -204,10 +205,10 @@ class Forecaster:
         scale = np.maximum(windows.scales(contexts, self.season_, floors), FLOOR_SHARE * usual_errors)
         return windows.floored(np.sqrt(scale * usual_errors), contexts)
 
-    def _train(self, train: Windows, floors: Array, progress: Progress | None) -> rnn.Parameters:
+    def _train(self, train: Windows, floors: Array, progress: Progress | None) -> Parameters:
         """Minimise the MSE of the scaled residual over the base, on batches drawn uniformly over series."""
         rng = np.random.default_rng(self.seed)
-        parameters = rnn.Parameters.initial(rnn.Shape(self.patch_, self.hidden, self.horizon), rng)
+        parameters = Parameters.initial(Shape(self.patch_, self.hidden, self.horizon), rng)
         series, firsts, counts = np.unique(train.series, return_index=True, return_counts=True)
 
         def draw(_step: int) -> training.Batch:
@@ -257,8 +258,8 @@ class Forecaster:
             forecaster.floors_, forecaster.usual_errors_ = config["floors"], config["usual_errors"]
             forecaster.verdict_ = evaluate.Verdict(**config["verdict"])
             forecaster.radii_ = arrays["radii"]
-            shape = rnn.Shape(forecaster.patch_, forecaster.hidden, forecaster.horizon)
-            forecaster.parameters_ = rnn.Parameters(shape, arrays["flat"]) if "flat" in arrays else None
+            shape = Shape(forecaster.patch_, forecaster.hidden, forecaster.horizon)
+            forecaster.parameters_ = Parameters(shape, arrays["flat"]) if "flat" in arrays else None
             return forecaster, config["about"]
         except (KeyError, TypeError, BadInputError) as error:
             raise BadModelBytesError(

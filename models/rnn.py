@@ -11,119 +11,27 @@ times one stacked vector,
 
 and the stacked vectors of all steps, `Z` of shape (T+1, N+1+M, B), hold all that back-propagation needs.
 
-A network is three things. `Parameters` are numbers: one flat vector, of which W, b, U, V and c are views, so that an
-optimiser updates the vector and the network sees the change. `Unrolled` is a network laid out over T steps, to train
-it or to answer many sequences at once. `Stream` is a network that takes one observation at a time and remembers.
+A network's numbers are in `models.parameters`. Here they are put to work: `Unrolled` is a network laid out over T
+steps, to train it or to answer many sequences at once; `Stream` takes one observation at a time and remembers.
 
-A fleet is S networks of one shape that are computed together: a flat vector (S, n) makes every array carry an axis S
-before its last two, and the results are those of the S networks alone, bit for bit.
+The parameters of a fleet of S networks make every array carry an axis S before its last two, and the results are those
+of the S networks alone, bit for bit.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from models import archive
 from models.arrays import Array, Order, Tape, empty, product
-from models.errors import BadInputError, BadModelBytesError, BadShapeError, EmptySequenceError, NotFiniteError
+from models.errors import BadInputError, BadShapeError, EmptySequenceError, NotFiniteError
+from models.parameters import Parameters
 
-FORMAT = 1  # of the saved bytes
-SPECTRAL_RADIUS = 0.9  # of the initial W: below 1, so that the first gradients neither explode nor vanish at once
-LONG_STATE, LONG_COLUMN = 32, 37  # N and N+1+M from which on sequence-major matrices are faster than feature-major ones
+LONG_STATE = 32  # hidden units from which on sequence-major matrices can be faster than feature-major ones: they are,
+LONG_COLUMN, SHORT_BATCH = 37, 64  # where N+1+M is at least, or B at most this
 PIECE = 512  # sequences that `predict` takes in at once
 CHUNK_BYTES = 2**18  # of slopes that backward computes at once: they should still be in the cache when used
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes of a network: M inputs a step, N hidden units, L outputs (0 for an encoder, which has none)."""
-
-    inputs: int
-    hidden: int
-    outputs: int
-
-    def __post_init__(self) -> None:
-        if self.inputs < 0 or self.hidden < 1 or self.outputs < 0:
-            raise BadInputError(f"{self} is no network: it needs a hidden unit, and no size may be negative")
-
-    @property
-    def n_parameters(self) -> int:
-        """The length of the flat parameter vector: N·(N+1+M) + L·(N+1)."""
-        return self.hidden * (self.hidden + 1 + self.inputs) + self.outputs * (self.hidden + 1)
-
-
-class Parameters:
-    """A flat vector (n_parameters,), or (S, n_parameters) for a fleet, and its views under the equations' names."""
-
-    def __init__(self, shape: Shape, flat: Array) -> None:
-        if flat.ndim not in (1, 2) or flat.shape[-1] != shape.n_parameters:
-            n = shape.n_parameters
-            raise BadShapeError(f"the parameters have shape {flat.shape}, expected ({n},) or (S, {n}) for {shape}")
-        n, m = shape.hidden, shape.inputs
-        split = n * (n + 1 + m)
-        self.shape = shape
-        self.flat = flat
-        self.fleet = flat.shape[:-1]  # () or (S,)
-        self.recurrent = flat[..., :split].reshape(*self.fleet, n, n + 1 + m)  # [W | b | U]: (N, N+1+M)
-        self.readout = flat[..., split:].reshape(*self.fleet, shape.outputs, n + 1)  # [V | c]: (L, N+1)
-        self.W = self.recurrent[..., :n]  # (N, N)
-        self.b = self.recurrent[..., n]  # (N,)
-        self.U = self.recurrent[..., n + 1 :]  # (N, M)
-        self.V = self.readout[..., :n]  # (L, N)
-        self.c = self.readout[..., n]  # (L,)
-
-    @classmethod
-    def zeros(cls, shape: Shape, dtype: DTypeLike = np.float32) -> Self:
-        """All parameters zero."""
-        return cls(shape, np.zeros(shape.n_parameters, dtype=dtype))
-
-    @classmethod
-    def initial(
-        cls,
-        shape: Shape,
-        rng: np.random.Generator,
-        dtype: DTypeLike = np.float32,
-        *,
-        radius: float = SPECTRAL_RADIUS,
-    ) -> Self:
-        """W orthogonal times `radius`, U uniform in ±1/√M; b, V and c zero, so that an untrained network answers 0.
-
-        An orthogonal W neither stretches nor shrinks a gradient by itself (Saxe, McClelland and Ganguli, 2014).
-        """
-        parameters = cls.zeros(shape, dtype)
-        q, r = np.linalg.qr(rng.standard_normal((shape.hidden, shape.hidden)))
-        parameters.W[:] = radius * q * np.sign(np.diag(r))
-        parameters.U[:] = rng.uniform(-1.0, 1.0, (shape.hidden, shape.inputs)) / np.sqrt(max(1, shape.inputs))
-        return parameters
-
-    @classmethod
-    def stack(cls, members: Sequence["Parameters"]) -> Self:
-        """The members, all of one shape, as one fleet: a copy."""
-        return cls(members[0].shape, np.stack([member.flat for member in members]))
-
-    def to_bytes(self) -> bytes:
-        """The parameters as npz bytes, without pickle."""
-        return archive.pack("network", FORMAT, {"flat": self.flat}, vars(self.shape))
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """The parameters that `to_bytes` saved. Raises BadModelBytesError where the bytes are damaged or foreign."""
-        arrays, sizes = archive.unpack("network", FORMAT, data)
-        try:
-            return cls(Shape(**sizes), arrays["flat"])
-        except (KeyError, TypeError, BadInputError) as error:
-            raise BadModelBytesError(
-                f"these bytes are no saved network, or a damaged one ({error}); fit it again"
-            ) from error
-
-    def members(self, first: int, last: int) -> "Parameters":
-        """Networks `first` to `last` (exclusive) of a fleet, as a fleet of their own in the same memory."""
-        return Parameters(self.shape, self.flat[first:last])
 
 
 class Unrolled:
@@ -173,7 +81,8 @@ class Unrolled:
         self.steps, self.batch, self.given = steps, batch, given
         self.every_step, self.feedback, self.masked, self.truncate = every_step, feedback, masked, truncate
         fleet, dtype = parameters.fleet, parameters.flat.dtype
-        self._order: Order = "F" if N >= LONG_STATE and N + 1 + M >= LONG_COLUMN else "C"
+        sequence_major = N >= LONG_STATE and (N + 1 + M >= LONG_COLUMN or batch <= SHORT_BATCH)
+        self._order: Order = "F" if sequence_major else "C"
 
         def matrices(*shape: int) -> Array:
             return empty((*shape[:-2], *fleet, *shape[-2:]), dtype, self._order)
@@ -182,8 +91,10 @@ class Unrolled:
         self._Z = matrices(steps + 1, N + 1 + M, batch)
         self._Z[..., N, :] = 1.0
         self._X, self._h0 = self._Z[:given, ..., N + 1 :, :], self._Z[0, ..., :N, :]
-        # The states by themselves: where they are one piece of memory in Z that piece, else a copy beside it.
-        self._H = self._Z[1:, ..., :N, :] if self._order == "C" else matrices(steps, N, batch)
+        # Sequence-major, a step's states lie scattered in Z. They are kept beside it too: writing them twice costs less
+        # than reading them from there.
+        self._scattered = self._order == "F"
+        self._H = matrices(steps, N, batch) if self._scattered else self._Z[1:, ..., :N, :]
         self._O, self._d_O = (matrices(steps if every_step else 1, L, batch) for _ in range(2))
         self._outputs: Array = self._O if every_step else self._O[0]
         self._d_outputs: Array = self._d_O if every_step else self._d_O[0]
@@ -223,7 +134,7 @@ class Unrolled:
             tape.product(self._recurrent, Z[t], a)
             tape.do(np.tanh, a, H[t])
             h = Z[t + 1, ..., :N, :]
-            if not np.shares_memory(h, H[t]):
+            if self._scattered:
                 tape.do(np.copyto, h, H[t])
             if self.masked:
                 tape.do(np.copyto, h, Z[t, ..., :N, :], where=self._absent[t])
@@ -276,23 +187,26 @@ class Unrolled:
         first = 0 if self.every_step else max(0, T - cut_every)  # no gradient comes as far as the steps before
         chunk = max(1, CHUNK_BYTES // (self._Z.itemsize * N * B))  # the same for any S: a fleet must add as one does
         one = np.ones((), dtype=self._Z.dtype)
-        deltas = self._matrices(T, N, B) if np.shares_memory(self._H, self._Z) else self._H  # not needed again
+        spare = self._matrices(0 if self._scattered else min(chunk, T - first), N, B)
         Wt = self._matrices(N, N)
         d_recurrent = self.gradient.recurrent if self._order == "C" else self._matrices(N, N + 1 + M)
         tape = Tape()
         tape.do(np.copyto, Wt, self._recurrent[..., :N].swapaxes(-1, -2))
         for end in range(T, first, -chunk):
             begin = max(first, end - chunk)
-            h, slopes = self._H[begin:end], deltas[begin:end]  # a slope 1 − h² lies where its δ will be
-            tape.do(np.multiply, h, h, slopes)
+            slopes = self._H[begin:end]  # a slope 1 − h² lies where its δ will be: in the place of h, if Z has h too
+            if not self._scattered:
+                slopes = spare[: end - begin]
+                tape.do(np.copyto, slopes, self._H[begin:end])
+            tape.do(np.multiply, slopes, slopes, slopes)
             tape.do(np.subtract, one, slopes, slopes)
             if self.masked:
                 tape.do(np.multiply, slopes, self._present[begin:end], slopes)
             for t in reversed(range(begin, end)):
                 if t < T - 1 and (T - 1 - t) % cut_every == 0:
                     tape.do(self._d_h.fill, 0.0)
-                self._write_step_back(tape, t, deltas[t], Wt)
-            self._add_products(tape, deltas[begin:end], self._Z[begin:end], d_recurrent, begun=end < T)
+                self._write_step_back(tape, t, slopes[t - begin], Wt)
+            self._add_products(tape, slopes, self._Z[begin:end], d_recurrent, begun=end < T)
         if first > 0:
             tape.do(self._d_h.fill, 0.0)
         if self._order == "F":

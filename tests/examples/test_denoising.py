@@ -9,7 +9,7 @@ pytest.importorskip("matplotlib", reason="the examples draw with matplotlib")
 pytest.importorskip("scipy", reason="the Savitzky–Golay filter is scipy's")
 
 from examples import denoising
-from models.rnn import Parameters, Shape
+from models.parameters import Parameters, Shape
 
 
 @cache

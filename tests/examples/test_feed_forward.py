@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("matplotlib", reason="the examples draw with matplotlib")
 
 from examples import feed_forward
-from models.rnn import Parameters, Unrolled
+from models.parameters import Parameters
+from models.rnn import Unrolled
 
 RECURRENT, FLAT = feed_forward.rivals(32)
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("matplotlib", reason="the examples draw with matplotlib")
 
 from examples import taxi_day
-from models.rnn import Parameters, Shape
+from models.parameters import Parameters, Shape
 
 ALL = taxi_day.GIVEN[-1]
 

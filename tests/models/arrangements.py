@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models import arrays, rnn
 from models.losses import cross_entropy, mse
+from models.parameters import Parameters, Shape
 
 SIZES = st.integers(1, 5)
 
@@ -55,12 +56,12 @@ class Case:
             stack.enter_context(mock.patch.object(module, name, value))
         return stack
 
-    def parameters(self, dtype: Any = np.float64) -> rnn.Parameters:
-        shape = rnn.Shape(self.M, self.N, self.L)
+    def parameters(self, dtype: Any = np.float64) -> Parameters:
+        shape = Shape(self.M, self.N, self.L)
         values = np.random.default_rng(self.seed).normal(size=(*self.fleet, shape.n_parameters)) * 0.5
-        return rnn.Parameters(shape, values.astype(dtype))
+        return Parameters(shape, values.astype(dtype))
 
-    def unrolled(self, parameters: rnn.Parameters) -> rnn.Unrolled:
+    def unrolled(self, parameters: Parameters) -> rnn.Unrolled:
         return rnn.Unrolled(
             parameters,
             steps=self.T,

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.archive import pack, unpack
+from models.archive import load_encoder_decoder, load_network, pack, save_encoder_decoder, save_network, unpack
+from models.encoder_decoder import EncoderDecoderParameters
 from models.errors import BadModelBytesError
+from models.parameters import Parameters, Shape
 
 SAVED = pack("thing", 3, {"a": np.arange(5.0), "b": np.zeros((2, 2), dtype=np.float32)}, {"words": ["é", 1]})
 
@@ -73,3 +75,35 @@ def test_another_kind_is_refused_by_its_name():
 def test_another_format_is_refused_by_its_number():
     with pytest.raises(BadModelBytesError, match="hold a thing in format 3, but thing in format 4 is expected"):
         unpack("thing", 4, SAVED)
+
+
+def network():
+    return Parameters.initial(Shape(2, 3, 4), np.random.default_rng(0))
+
+
+def test_a_saved_network_comes_back_bit_for_bit():
+    again = load_network(save_network(network()))
+    assert again.shape == Shape(2, 3, 4)
+    assert again.flat.dtype == np.float32
+    assert (again.flat == network().flat).all()
+
+
+def test_a_saved_fleet_comes_back_as_one():
+    assert load_network(save_network(Parameters.stack([network(), network()]))).fleet == (2,)
+
+
+def test_a_saved_encoder_and_decoder_come_back_bit_for_bit():
+    saved = EncoderDecoderParameters.initial(Shape(3, 5, 0), Shape(2, 5, 2), np.random.default_rng(0))
+    again = load_encoder_decoder(save_encoder_decoder(saved))
+    assert (again.encoder.shape, again.decoder.shape) == (Shape(3, 5, 0), Shape(2, 5, 2))
+    assert (again.flat == saved.flat).all()
+
+
+def test_sizes_that_do_not_fit_the_numbers_are_refused():
+    with pytest.raises(BadModelBytesError, match=r"damaged .*; fit it again"):
+        load_network(pack("network", 1, {"flat": np.zeros(7)}, {"inputs": 2, "hidden": 3, "outputs": 4}))
+
+
+def test_a_network_is_no_encoder_and_decoder():
+    with pytest.raises(BadModelBytesError, match="hold a network in format 1, but encoder–decoder in format 1"):
+        load_encoder_decoder(save_network(network()))

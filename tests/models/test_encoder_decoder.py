@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.encoder_decoder import EncoderDecoder, EncoderDecoderParameters
-from models.errors import BadInputError, BadModelBytesError, BadShapeError
+from models.errors import BadInputError, BadShapeError
 from models.losses import cross_entropy
-from models.rnn import Shape
+from models.parameters import Shape
 from models.training import Batch, fit
 from tests.models.test_rnn import central_differences, relative_error
 
@@ -74,17 +74,6 @@ def test_greedy_answers_are_the_most_probable_ones_given_its_own(reverser):
     answers = reverser.greedy(one_hot(said, 3), np.zeros((3, 64)))
     told = one_hot(np.concatenate([np.full((1, 64), -1), answers[:-1]]), 3)
     assert (reverser.forward(one_hot(said, 3), told).argmax(axis=-2) == answers).all()
-
-
-def test_saved_parameters_come_back_bit_for_bit(reverser):
-    again = EncoderDecoderParameters.from_bytes(reverser.parameters.to_bytes())
-    assert (again.encoder.shape, again.decoder.shape) == (Shape(3, 32, 0), Shape(3, 32, 3))
-    assert (again.flat == reverser.parameters.flat).all()
-
-
-def test_the_bytes_of_a_single_network_are_refused(reverser):
-    with pytest.raises(BadModelBytesError, match="hold a network in format 1, but encoder–decoder in format 1"):
-        EncoderDecoderParameters.from_bytes(reverser.parameters.encoder.to_bytes())
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), [(Shape(1, 2, 0), Shape(1, 3, 1)), (Shape(1, 2, 1), Shape(1, 2, 1))])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models.losses import cross_entropy, mse
-from models.rnn import Parameters, Shape, Unrolled
+from models.parameters import Parameters, Shape
+from models.rnn import Unrolled
 
 REFERENCE = Path(__file__).parent / "reference" / "torch_reference.npz"
 NAMES = ("many_to_one", "many_to_many", "unequal_lengths", "sequence_major")

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import BadInputError, BadModelBytesError, BadShapeError, EmptySequenceError, NotFiniteError
+from models.errors import BadInputError, BadShapeError, EmptySequenceError, NotFiniteError
 from models.losses import mse
-from models.rnn import Parameters, Shape, Stream, Unrolled, predict
+from models.parameters import Parameters, Shape
+from models.rnn import Stream, Unrolled, predict
 from tests.models.arrangements import Case, cases
 
 
@@ -218,26 +219,9 @@ def test_predicting_in_pieces_is_predicting_at_once():
     assert np.allclose(predict(parameters, X), whole, rtol=1e-12, atol=1e-14)
 
 
-def test_the_same_seed_gives_the_same_bits():
-    first, second = (Parameters.initial(Shape(2, 8, 3), np.random.default_rng(7)).flat for _ in range(2))
-    assert (first == second).all()
-
-
-def test_the_named_parameters_are_views_of_the_flat_vector():
-    parameters = Parameters.zeros(Shape(2, 3, 4))
-    for view in (parameters.W, parameters.U, parameters.V, parameters.b, parameters.c):
-        view[...] = 1.0
-    assert parameters.flat.all()
-
-
 def test_an_untrained_network_answers_zero():
     parameters = Parameters.initial(Shape(2, 8, 3), np.random.default_rng(0))
     assert not predict(parameters, np.ones((4, 2, 5), dtype=np.float32)).any()
-
-
-def test_the_initial_recurrent_matrix_is_orthogonal_times_nine_tenths():
-    W = Parameters.initial(Shape(2, 8, 3), np.random.default_rng(0), np.float64).W
-    assert np.allclose(W @ W.T, 0.81 * np.eye(8))
 
 
 def test_the_network_sees_parameters_as_they_are_at_each_call():
@@ -247,27 +231,6 @@ def test_the_network_sees_parameters_as_they_are_at_each_call():
     before = network.forward(X).copy()
     parameters.flat *= 2.0
     assert not np.allclose(network.forward(X), before)
-
-
-def test_members_of_a_fleet_are_views_of_it():
-    fleet = Parameters.stack([many_to_one(seed=seed) for seed in range(5)])
-    fleet.members(1, 3).flat[...] = 0.0
-    assert not fleet.flat[1:3].any()
-    assert fleet.flat[[0, 3, 4]].all()
-
-
-def test_saved_parameters_come_back_bit_for_bit():
-    parameters = many_to_one(dtype=np.float32)
-    again = Parameters.from_bytes(parameters.to_bytes())
-    assert again.shape == parameters.shape
-    assert again.flat.dtype == np.float32
-    assert (again.flat == parameters.flat).all()
-
-
-def test_bytes_whose_sizes_do_not_fit_their_numbers_are_refused():
-    data = many_to_one().to_bytes().replace(b'"hidden": 3', b'"hidden": 9')
-    with pytest.raises(BadModelBytesError, match="no saved network"):
-        Parameters.from_bytes(data)
 
 
 # Errors: each names the array, what came and what was expected.
@@ -360,17 +323,6 @@ def test_backward_without_a_forward_pass_of_its_own_is_refused():
 def test_a_state_of_another_shape_is_refused():
     with pytest.raises(BadShapeError, match=r"h0 has shape \(3,\), expected \(3, 5\)"):
         Unrolled(many_to_one(), steps=4, batch=5).forward(np.zeros((4, 2, 5)), h0=np.zeros(3))
-
-
-def test_a_flat_vector_of_another_length_is_refused():
-    with pytest.raises(BadShapeError, match=r"expected \(34,\)"):
-        Parameters(Shape(2, 3, 4), np.zeros(5))
-
-
-@pytest.mark.parametrize("sizes", [(1, 0, 1), (-1, 2, 1), (1, 2, -1)])
-def test_a_network_of_no_size_is_refused(sizes):
-    with pytest.raises(BadInputError, match="is no network"):
-        Shape(*sizes)
 
 
 def test_a_refused_observation_leaves_the_streams_state_as_it_was():

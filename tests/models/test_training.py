@@ -5,7 +5,8 @@ import pytest
 
 from models.errors import DivergedError
 from models.losses import cross_entropy, mse
-from models.rnn import Parameters, Shape, Unrolled, predict
+from models.parameters import Parameters, Shape
+from models.rnn import Unrolled, predict
 from models.training import Batch, fit
 
 SHAPE = Shape(inputs=1, hidden=8, outputs=1)
