@@ -42,6 +42,8 @@ class Parameters:
         if flat.ndim not in (1, 2) or flat.shape[-1] != shape.n_parameters:
             n = shape.n_parameters
             raise BadShapeError(f"the parameters have shape {flat.shape}, expected ({n},) or (S, {n}) for {shape}")
+        if flat.dtype not in (np.float32, np.float64):
+            raise BadInputError(f"the parameters have dtype {flat.dtype}, expected float32 or float64")
         n, m = shape.hidden, shape.inputs
         split = n * (n + 1 + m)
         self.shape = shape

@@ -150,6 +150,7 @@ class Unrolled:
         fleet an axis S comes before the last two of h0 and o; X may have it, or is the same for all networks. Raises
         BadShapeError, NotFiniteError, or EmptySequenceError where a sequence has no step.
         """
+        self._ran_forward = False
         self._X[...] = _checked("X", X, self._X, 1 if self.parameters.fleet else None)
         self._h0[...] = 0.0 if h0 is None else _checked("h0", h0, self._h0)
         if self.masked:

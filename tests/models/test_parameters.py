@@ -40,3 +40,9 @@ def test_a_flat_vector_of_another_length_is_refused():
 def test_a_network_of_no_size_is_refused(sizes):
     with pytest.raises(BadInputError, match="is no network"):
         Shape(*sizes)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float16, object])
+def test_numbers_of_another_kind_are_refused(dtype):
+    with pytest.raises(BadInputError, match="expected float32 or float64"):
+        Parameters(Shape(2, 3, 4), np.zeros(34, dtype=dtype))

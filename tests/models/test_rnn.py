@@ -320,6 +320,15 @@ def test_backward_without_a_forward_pass_of_its_own_is_refused():
         network.backward(d_o)
 
 
+def test_a_refused_batch_leaves_nothing_to_go_back_through():
+    network = Unrolled(many_to_one(), steps=4, batch=5)
+    _, d_o = mse(network.forward(np.zeros((4, 2, 5))), np.ones((4, 5)))
+    with pytest.raises(BadShapeError):
+        network.forward(np.ones((4, 2, 5)), h0=np.zeros(3))
+    with pytest.raises(BadInputError, match=r"call forward\(\) before each backward\(\)"):
+        network.backward(d_o)
+
+
 def test_a_state_of_another_shape_is_refused():
     with pytest.raises(BadShapeError, match=r"h0 has shape \(3,\), expected \(3, 5\)"):
         Unrolled(many_to_one(), steps=4, batch=5).forward(np.zeros((4, 2, 5)), h0=np.zeros(3))
