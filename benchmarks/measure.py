@@ -69,6 +69,7 @@ class Row:
 def use_one_core() -> None:
     """One core and one thread, for this process and those it starts; before NumPy or any other library is imported."""
     os.environ.update(ONE_THREAD)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers were compiled when installed; ours are at first import
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
