@@ -22,6 +22,7 @@ def corpus():
     return translation.gather(2024, 2025, translation.FORMATS, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_a_small_network_translates_unseen_dates_exactly():
     assert small().right.mean() >= 0.97
 
@@ -64,6 +65,7 @@ def test_hangul_is_romanised_in_the_picture():
     assert [translation.shown(letter) for letter in "년월일"] == ["nyeon", "weol", "il"]
 
 
+@pytest.mark.slow
 def test_the_picture_is_drawn(tmp_path):
     path = tmp_path / "folder" / "picture.png"
     translation.draw(small(), path)
