@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.in_numpy import Ours, Task
 from benchmarks.measure import Effort, Row, Run, compare, repeated, take_turns
-from models.arrays import Array, Call, Order, empty, product
+from models.arrays import Array, Call, Order, product, zeros
 
 ASKED = {Task(48, 32, 1, 128, 24): 1.7, Task(48, 64, 4, 128, 24): 1.5, Task(48, 128, 4, 128, 48): 1.5}
 ORDERS: tuple[Order, ...] = ("C", "F")
@@ -63,7 +63,7 @@ def quickest_product(task: Task, way: Way, effort: Effort) -> tuple[str, float, 
 
 def filled(shape: tuple[int, int], order: Order) -> Array:
     """A matrix that begins at a cache line, of numbers that no product makes large."""
-    matrix = empty(shape, np.float32, order)
+    matrix = zeros(shape, np.float32, order)
     matrix[...] = 0.5
     return matrix
 

@@ -43,8 +43,14 @@ def unpack(kind: str, version: int, data: bytes) -> tuple[dict[str, NDArray[Any]
     Raises BadModelBytesError where the bytes are damaged, foreign, of another kind, or of another version's format.
     """
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as checked:
+            damaged = checked.testzip()  # NumPy reads an array without looking at the checksum of what surrounds it
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("it holds something that is no array")
         header = json.loads(arrays.pop(HEADER).tobytes())
         found, written, names, about = header["kind"], header["format"], header["arrays"], header["about"]
     except UNREADABLE as error:

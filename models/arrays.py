@@ -3,7 +3,7 @@
 A network multiplies matrices of the same few shapes thousands of times. `product` looks once at three arrays and
 returns the quickest way to write `out = left @ right`, as a call without arguments. What makes a difference:
 
-- Both operands in one order. `empty` makes (…, feature, sequence) arrays in either *order*: "C" keeps the sequences of
+- Both operands in one order. `zeros` makes (…, feature, sequence) arrays in either *order*: "C" keeps the sequences of
   one feature side by side (feature-major), "F" the features of one sequence (sequence-major). NumPy's arithmetic does
   not care, so whoever computes with such arrays need not know.
 - `ndarray.dot` takes half of `matmul`'s time to get to the library, but knows only plain contiguous matrices.
@@ -28,11 +28,11 @@ UNCOPIED = 1_000_000  # elements of a product that OpenBLAS multiplies without c
 NARROWEST = 16  # columns of a block: narrower ones lose more than they gain
 
 
-def empty(shape: tuple[int, ...], dtype: DTypeLike, order: Order = "C") -> Array:
-    """An array whose memory begins at a cache line and holds each matrix of its last two axes in `order`."""
+def zeros(shape: tuple[int, ...], dtype: DTypeLike, order: Order = "C") -> Array:
+    """An array of zeros whose memory begins at a cache line and holds each matrix of its last two axes in `order`."""
     *rest, rows, columns = shape
     if order == "F":
-        return empty((*rest, columns, rows), dtype).swapaxes(-1, -2)
+        return zeros((*rest, columns, rows), dtype).swapaxes(-1, -2)
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.zeros(size + CACHE_LINE, dtype=np.uint8)
     start = -memory.ctypes.data % CACHE_LINE

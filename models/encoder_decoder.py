@@ -56,6 +56,7 @@ class EncoderDecoder:
         self._decoder = Unrolled(
             parameters.decoder, steps=steps_out, batch=batch, every_step=True, gradient=self.gradient.decoder
         )
+        self._ran_forward = False
         self._nothing = np.zeros((*parameters.flat.shape[:-1], 0, batch), dtype=parameters.flat.dtype)
 
     def forward(self, X: ArrayLike, previous: ArrayLike, present: NDArray[np.bool_] | None = None) -> Array:
@@ -64,11 +65,17 @@ class EncoderDecoder:
         X: (steps_in, M, B); previous: (steps_out, M of the decoder, B); present: (steps_in, B), which steps of X there
         are. Returns (steps_out, L, B), overwritten by the next call. Masks on the way out are the loss's weights.
         """
+        self._ran_forward = False
         self._encoder.forward(X, present=present)
-        return self._decoder.forward(previous, h0=self._encoder.h)
+        outputs = self._decoder.forward(previous, h0=self._encoder.h)
+        self._ran_forward = True
+        return outputs
 
     def backward(self, d_o: ArrayLike) -> None:
         """Back-propagation through time, through both, into `gradient`. d_o: (steps_out, L, B)."""
+        if not self._ran_forward:
+            raise BadInputError("backward() uses up what forward() left: call forward() before each backward()")
+        self._ran_forward = False
         self._encoder.backward(self._nothing, d_h=self._decoder.backward(d_o))
 
     def greedy(self, X: ArrayLike, first: ArrayLike, present: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
@@ -77,11 +84,15 @@ class EncoderDecoder:
         X, present: as in `forward`; first: (L, B), the previous output before the first, where M of the decoder is L.
         Returns (steps_out, B), in a fleet (steps_out, S, B).
         """
+        shape = self.parameters.decoder.shape
+        if shape.outputs == 0 or shape.inputs != shape.outputs:
+            raise BadInputError(f"the decoder is {shape}: to hear itself it needs as many inputs as outputs")
+        self._ran_forward = False  # what a forward pass left for backward is overwritten
         self._encoder.forward(X, present=present)
         stream = Stream(self.parameters.decoder, batch=self._decoder.batch, h0=self._encoder.h)
-        classes = self.parameters.decoder.shape.outputs
-        said, x = [], np.asarray(first)
+        said = []
+        x = np.broadcast_to(np.asarray(first), (*self.parameters.flat.shape[:-1], shape.outputs, self._decoder.batch))
         for _ in range(self._decoder.steps):
             said.append(stream.step(x).argmax(axis=-2))
-            x = (said[-1][..., None, :] == np.arange(classes)[:, None]).astype(self._nothing.dtype)
+            x = (said[-1][..., None, :] == np.arange(shape.outputs)[:, None]).astype(self._nothing.dtype)
         return np.stack(said)

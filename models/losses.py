@@ -6,26 +6,31 @@ the axis out and are then the same for all networks. A weight says how much a se
 is a weight of True or False. Where the weight is 0 the target may be anything, even NaN.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.arrays import Array
-from models.errors import BadInputError, BadShapeError
+from models.errors import BadInputError, BadShapeError, NotFiniteError
 
 
 def mse(o: Array, y: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool = False) -> tuple[Array, Array]:
     """Mean squared error Σ w (o − y)² / Σ w, and its gradient 2 w (o − y) / Σ w.
 
     o, y: (…, L, B); weights: (…, B), the same for all outputs of a step, or of o's shape. Returns the value, () or
-    (S,), and the gradient, of o's shape. Raises BadShapeError, or BadInputError where the weights cannot be used.
+    (S,), and the gradient, of o's shape. Raises BadShapeError, NotFiniteError where a target is missing, or
+    BadInputError where the weights cannot be used.
     """
-    error = np.subtract(o, _fitting("targets", np.asarray(y, dtype=o.dtype), o.shape, fleet))
+    _refuse_empty(o, fleet)
+    y = _fitting("targets", np.asarray(y, dtype=o.dtype), o.shape, fleet)
+    error = np.subtract(o, y)
     if weights is None:
         each = _by_network(error, fleet)
         size = each.shape[-1]
         value = np.vecdot(each, each) / size
+        _refuse_missing(value, y, 1.0)
         return value, np.multiply(error, np.asarray(2.0 / size, dtype=o.dtype), error)
     w = np.asarray(weights, dtype=o.dtype)
     w = np.broadcast_to(_usable(w if w.shape == o.shape else _per_step("weights", w, o, fleet)), o.shape)
@@ -33,6 +38,7 @@ def mse(o: Array, y: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool
     weighted = w * error
     total = _total(w, fleet)
     value = np.vecdot(_by_network(weighted, fleet), _by_network(error, fleet)) / total
+    _refuse_missing(value, y, w)
     return value, weighted * (2.0 / _beside(total))
 
 
@@ -53,6 +59,7 @@ def cross_entropy(
     L−1; weights: (…, B). Returns the value in nats, () or (S,), and the gradient, of o's shape. Raises BadShapeError,
     or BadInputError where classes or weights cannot be used.
     """
+    _refuse_empty(o, fleet)
     k = _per_step("classes", np.asarray(classes), o, fleet)
     if not np.issubdtype(k.dtype, np.integer):
         raise BadInputError(f"the classes have dtype {k.dtype}, expected integers from 0 to {o.shape[-2] - 1}")
@@ -82,6 +89,22 @@ def _by_network(array: Array, fleet: bool) -> Array:
 def _beside(value: Array) -> Array:
     """A value a network, () or (S,), so that it lies beside outputs (…, S, L, B)."""
     return np.asarray(value)[..., None, None]
+
+
+def _refuse_empty(o: Array, fleet: bool) -> None:
+    """Raise where there is nothing to take a loss of."""
+    if o.size == 0 or o.ndim < (3 if fleet else 2):
+        expected = "(…, S, L, B)" if fleet else "(…, L, B)"
+        raise BadShapeError(f"the outputs have shape {o.shape}, expected {expected} with at least one of each")
+
+
+def _refuse_missing(value: Array, y: Array, w: Array | float) -> None:
+    """Raise where a loss is not finite because a target that counts is not."""
+    if not (math.isfinite(value) if np.ndim(value) == 0 else np.isfinite(value).all()):
+        counted = np.broadcast_to(np.isfinite(y) | (np.asarray(w) == 0.0), np.broadcast_shapes(y.shape, np.shape(w)))
+        if not counted.all():
+            where = np.argwhere(~counted)[0].tolist()
+            raise NotFiniteError(f"the targets hold NaN or infinity, first at {where}; give such steps the weight 0")
 
 
 def _without_fleet(shape: tuple[int, ...], fleet: bool) -> tuple[int, ...]:
@@ -118,6 +141,8 @@ def _usable(w: Array) -> Array:
 def _total(w: Array, fleet: bool) -> Array:
     """Σ w, () or (S,)."""
     total: Array = np.add.reduce(_by_network(w, fleet), -1)
-    if not np.all(total):
-        raise BadInputError("all weights are 0: there is nothing to learn from")
+    if not (np.isfinite(total) & (total >= np.finfo(total.dtype).tiny)).all():
+        raise BadInputError(
+            "the weights add up to 0, and there is nothing to learn from, or to more than numbers can hold"
+        )
     return total

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from models.arrays import Array
+from models.errors import BadShapeError
 
 
 class Adam:
@@ -28,8 +29,10 @@ class Adam:
         """One update against `gradient`, of the vector's own shape, at learning rate `rate`.
 
         With m, s the running means of g and g², freed of their start at zero as m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ):
-        flat ← (1 − rate · decay) flat − rate · m̂ / (√ŝ + eps).
+        flat ← (1 − rate · decay) flat − rate · m̂ / (√ŝ + eps). Raises BadShapeError.
         """
+        if gradient.shape != self.flat.shape:
+            raise BadShapeError(f"the gradient has shape {gradient.shape}, expected {self.flat.shape}")
         self.t += 1
         mean, square, work = self._mean, self._square, self._work
         root = math.sqrt((1.0 - self.beta2**self.t) / (1.0 - self.beta2))
@@ -56,12 +59,15 @@ def clip(gradient: Array, limit: float) -> Array:
     """
     norm: Array = np.sqrt(np.vecdot(gradient, gradient))
     if np.any(norm > limit):
-        np.multiply(gradient, np.minimum(1.0, limit / norm)[..., None], gradient)
+        np.multiply(gradient, (limit / np.maximum(norm, limit))[..., None], gradient)
     return norm
 
 
 def warmup_cosine(step: int, n_steps: int, peak: float, *, warmup: int = 50, floor: float = 0.01) -> float:
-    """The learning rate at `step` of `n_steps`: up in a straight line, then down along a cosine to floor × peak."""
+    """The learning rate at `step` of `n_steps`: up in a straight line, then down along a cosine to floor × peak.
+
+    Source: Goyal et al., Accurate, Large Minibatch SGD, 2017 (the way up); Loshchilov and Hutter, SGDR, 2017 (down).
+    """
     warmup = min(warmup, n_steps // 4)
     if step < warmup:
         return peak * (step + 1) / warmup

@@ -83,7 +83,9 @@ class Parameters:
 
     @classmethod
     def stack(cls, members: Sequence["Parameters"]) -> Self:
-        """The members, all of one shape, as one fleet: a copy."""
+        """The members, all of one shape, as one fleet: a copy. Raises BadInputError where there are none, or others."""
+        if len({member.shape for member in members}) != 1:
+            raise BadInputError(f"a fleet of {len(members)} networks: at least one, and all of one shape, are needed")
         return cls(members[0].shape, np.stack([member.flat for member in members]))
 
     def members(self, first: int, last: int) -> "Parameters":

@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.arrays import Array, Order, Tape, empty, product
+from models.arrays import Array, Order, Tape, product, zeros
 from models.errors import BadInputError, BadShapeError, EmptySequenceError, NotFiniteError
 from models.parameters import Parameters
 
@@ -32,6 +32,7 @@ LONG_STATE = 32  # hidden units from which on sequence-major matrices can be fas
 LONG_COLUMN, SHORT_BATCH = 37, 64  # where N+1+M is at least, or B at most this
 PIECE = 512  # sequences that `predict` takes in at once
 CHUNK_BYTES = 2**18  # of slopes that backward computes at once: they should still be in the cache when used
+PRODUCTS_PER_SLOPES = 16  # how much larger than that the chunk's products δ zᵀ may be
 
 
 class Unrolled:
@@ -47,7 +48,8 @@ class Unrolled:
 
     `masked=True` allows sequences of unequal length: `forward` is then told which steps are present, and at the others
     a state stays as it is. `truncate=k` lets gradients flow back at most k steps: they are cut every k steps, counted
-    from the end. The parameters are seen as they are at each call; `gradient` is written by `backward`.
+    from the end; absent steps count. The parameters are seen as they are at each call; `gradient` is written by
+    `backward`. Raises EmptySequenceError, BadInputError or BadShapeError where there can be no such network.
 
     All that the passes do is written out once, here, as lists of calls without arguments, and replayed for every
     batch: at small sizes, finding the same arrays again would take longer than the arithmetic.
@@ -76,6 +78,8 @@ class Unrolled:
             raise BadInputError(f"feedback needs every_step=True and 1 ≤ L ≤ M, but L is {L} and M is {M}")
         if truncate is not None and truncate < 1:
             raise BadInputError(f"truncate is {truncate}: gradients must flow back at least one step")
+        if gradient is not None and gradient.flat.shape != parameters.flat.shape:
+            raise BadShapeError(f"the gradient has shape {gradient.flat.shape}, expected {parameters.flat.shape}")
         self.parameters = parameters
         self.gradient = gradient or Parameters(parameters.shape, np.zeros_like(parameters.flat))
         self.steps, self.batch, self.given = steps, batch, given
@@ -85,7 +89,7 @@ class Unrolled:
         self._order: Order = "F" if sequence_major else "C"
 
         def matrices(*shape: int) -> Array:
-            return empty((*shape[:-2], *fleet, *shape[-2:]), dtype, self._order)
+            return zeros((*shape[:-2], *fleet, *shape[-2:]), dtype, self._order)
 
         self._matrices = matrices
         self._Z = matrices(steps + 1, N + 1 + M, batch)
@@ -148,7 +152,8 @@ class Unrolled:
         X: (given, M, B), the inputs; h0: (N, B); present: (T, B), where `masked`: which steps each sequence has.
         Returns the outputs o: (L, B), or (T, L, B) where `every_step`; they are overwritten by the next call. In a
         fleet an axis S comes before the last two of h0 and o; X may have it, or is the same for all networks. Raises
-        BadShapeError, NotFiniteError, or EmptySequenceError where a sequence has no step.
+        BadShapeError, NotFiniteError, EmptySequenceError where a sequence has no step, or BadInputError where the mask
+        is none, or was not expected.
         """
         self._ran_forward = False
         self._X[...] = _checked("X", X, self._X, 1 if self.parameters.fleet else None)
@@ -163,8 +168,7 @@ class Unrolled:
 
     def _mark_present(self, present: NDArray[np.bool_] | None) -> None:
         """Take in which steps are there; all of them where nothing is told."""
-        if present is None:
-            present = np.ones((self.steps, self.batch), dtype=bool)
+        present = np.ones((self.steps, self.batch), dtype=bool) if present is None else np.asarray(present)
         if present.dtype != np.bool_:
             raise BadInputError(f"present has dtype {present.dtype}, expected bool: True where a sequence has the step")
         if present.shape != (self.steps, self.batch):
@@ -186,7 +190,9 @@ class Unrolled:
         N, M, T, B = self.parameters.shape.hidden, self.parameters.shape.inputs, self.steps, self.batch
         cut_every = self.truncate or T
         first = 0 if self.every_step else max(0, T - cut_every)  # no gradient comes as far as the steps before
-        chunk = max(1, CHUNK_BYTES // (self._Z.itemsize * N * B))  # the same for any S: a fleet must add as one does
+        # The same for any S: a fleet must add up in the order in which one network does.
+        per_step = self._Z.itemsize * N * max(B, (N + 1 + M) // PRODUCTS_PER_SLOPES)
+        chunk = max(1, CHUNK_BYTES // per_step)
         one = np.ones((), dtype=self._Z.dtype)
         spare = self._matrices(0 if self._scattered else min(chunk, T - first), N, B)
         Wt = self._matrices(N, N)
@@ -228,7 +234,7 @@ class Unrolled:
         else:  # where the step is absent, δ is 0 and the gradient passes through as the state did
             tape.product(Wt, delta, self._state_part)
             tape.do(np.copyto, d_h, self._state_part, where=self._present[t])
-        if self._fed_back(t):
+        if self._fed_back(t) and (self.steps - t) % (self.truncate or self.steps) != 0:  # else the way back is cut
             tape.product(self._recurrent[..., -L:].swapaxes(-1, -2), delta, self._output_part)
             tape.do(np.add, self._d_O[t - 1], self._output_part, self._d_O[t - 1])
 
@@ -238,12 +244,12 @@ class Unrolled:
         if len(left) == 1 and not begun:
             tape.product(left[0], right[0], out)
             return
-        products = empty((*left.shape[:-1], right.shape[-1]), out.dtype, self._order)
+        products = zeros((*left.shape[:-1], right.shape[-1]), out.dtype, self._order)
         tape.product(left, right, products)
         if not begun:
             tape.do(np.add.reduce, products, 0, None, out)
         else:
-            part = empty(out.shape, out.dtype, self._order)
+            part = zeros(out.shape, out.dtype, self._order)
             tape.do(np.add.reduce, products, 0, None, part)
             tape.do(np.add, out, part, out)
 
@@ -251,17 +257,20 @@ class Unrolled:
         """Back-propagation through time, for the batch of the last forward pass, into `gradient`.
 
         d_o: the loss's gradient in the outputs, of their shape; d_h: (N, B), its gradient in the last states, where
-        something goes on from them. Returns the gradient in h0, (N, B), overwritten by the next call.
+        something goes on from them. Returns the gradient in h0, (N, B), overwritten by the next call. Raises
+        BadShapeError, NotFiniteError, or BadInputError where no forward pass came before.
         """
         if not self._ran_forward:
             raise BadInputError("backward() uses up what forward() left: call forward() before each backward()")
-        self._ran_forward = False
         if self._backward is None:
             self._backward = self._write_backward()
         self._d_outputs[...] = _checked("d_o", d_o, self._d_outputs)
+        # A copy, because what the last call returned may come back as this one's d_h.
+        from_later = None if d_h is None else _checked("d_h", d_h, self._d_h).copy()
+        self._ran_forward = False
         self._begin_backward()
-        if d_h is not None:
-            self._d_h += _checked("d_h", d_h, self._d_h)
+        if from_later is not None:
+            self._d_h += from_later
         self._backward.play()
         return self._d_h
 
@@ -269,30 +278,43 @@ class Unrolled:
 def predict(parameters: Parameters, X: Array) -> Array:
     """The many-to-one outputs for any number of sequences, some hundreds at a time. X: (T, M, B); returns (L, B).
 
-    Raises BadShapeError or NotFiniteError.
+    Raises BadShapeError, EmptySequenceError, or NotFiniteError, also where the outputs are not finite.
     """
+    X = np.asarray(X)
+    if X.ndim < 3:
+        raise BadShapeError(f"X has shape {X.shape}, expected (T, {parameters.shape.inputs}, B)")
     steps, batch = X.shape[0], X.shape[-1]
+    if batch == 0:
+        raise EmptySequenceError(f"X has shape {X.shape}: there is no sequence to predict")
     pieces = []
     for first in range(0, batch, PIECE):
         piece = X[..., first : first + PIECE]
         pieces.append(Unrolled(parameters, steps=steps, batch=piece.shape[-1]).forward(piece))
-    return np.concatenate(pieces, axis=-1)
+    outputs: Array = np.concatenate(pieces, axis=-1)
+    if not np.isfinite(outputs).all():
+        raise NotFiniteError("the outputs hold NaN or infinity: the parameters do, or X is too large for them")
+    return outputs
 
 
 class Stream:
-    """A network that takes one observation at a time and carries its state, for B sequences side by side."""
+    """A network that takes one observation at a time and carries its state, for B sequences side by side.
+
+    h0: (N, B), the states to begin with, zero unless told. The parameters are copied: later changes are not seen.
+    """
 
     def __init__(self, parameters: Parameters, *, batch: int = 1, h0: Array | None = None) -> None:
         N, M, L = parameters.shape.hidden, parameters.shape.inputs, parameters.shape.outputs
         dtype, fleet = parameters.flat.dtype, parameters.fleet
-        self._z = empty((*fleet, N + 1 + M, batch), dtype)
+        if batch < 1:
+            raise EmptySequenceError(f"a stream of {batch} sequences: at least one is needed")
+        self._z = zeros((*fleet, N + 1 + M, batch), dtype)
         self._z[..., N, :] = 1.0
         self._x = self._z[..., N + 1 :, :]
         self._shape = self._x.shape
         self._h = self._z[..., :N, :]
         if h0 is not None:
             self._h[...] = _checked("h0", h0, self._h)
-        a, self._o = empty((*fleet, N, batch), dtype), empty((*fleet, L, batch), dtype)
+        a, self._o = zeros((*fleet, N, batch), dtype), zeros((*fleet, L, batch), dtype)
         recurrent, readout = np.array(parameters.recurrent, order="C"), np.array(parameters.readout, order="C")
         self._affine = product(recurrent, self._z, a)
         self._tanh = partial(np.tanh, a, self._h)
@@ -316,6 +338,8 @@ class Stream:
         self._x[...] = x
         if not math.isfinite(self._square()):  # the sum of squares is finite only if all numbers are
             _checked("x", x, self._x)
+            if not np.isfinite(self._h).all():
+                raise NotFiniteError("the state holds NaN or infinity: an earlier x was too large; begin a new stream")
         self._affine()
         self._tanh()
         self._read()
@@ -333,9 +357,10 @@ def _checked(name: str, values: ArrayLike, into: Array, fleet_axis: int | None =
         if array.shape != shared:
             expected = f"{into.shape}" if shared == into.shape else f"{into.shape}, or {shared} for all networks"
             raise BadShapeError(f"{name} has shape {array.shape}, expected {expected}")
-        array = array.reshape(*shared[:fleet_axis], 1, *shared[fleet_axis:])
     # The sum of squares is finite only if all values are, and is had in half the time of asking each.
     if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0].tolist()
         raise NotFiniteError(f"{name} of shape {array.shape} holds NaN or infinity, first at {where}; fill or drop it")
+    if array.shape != into.shape:
+        array = array.reshape(*array.shape[:fleet_axis], 1, *array.shape[fleet_axis:])
     return array

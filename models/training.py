@@ -3,6 +3,7 @@
 One loop for all arrangements: whatever has parameters, a gradient, `forward` and `backward` can be fitted.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from models import optim
 from models.arrays import Array
-from models.errors import DivergedError
+from models.errors import BadInputError, DivergedError
 
 Progress = Callable[[int, int], None]  # told after each step: steps done, of how many
 
@@ -67,8 +68,11 @@ def fit(
     """Fit the network's parameters in place; the rate warms up to `rate`, then falls along a cosine.
 
     draw: the batch of a step; limit: of the gradient's norm. Returns the loss of each step, (n_steps,), or
-    (n_steps, S) for a fleet, in which every network fares as it would alone. Raises DivergedError.
+    (n_steps, S) for a fleet, in which every network fares as it would alone. Raises DivergedError, and what `forward`
+    and the loss raise.
     """
+    if n_steps < 1 or not math.isfinite(rate):
+        raise BadInputError(f"{n_steps} steps at a rate of {rate}: at least one step and a finite rate are needed")
     flat, gradient = network.parameters.flat, network.gradient.flat
     adam = optim.Adam(flat, decay=decay)
     fleet = flat.ndim == 2
@@ -85,12 +89,17 @@ def fit(
         adam.step(gradient, optim.warmup_cosine(step, n_steps, rate))
         if progress is not None:
             progress(step + 1, n_steps)
+    if not np.isfinite(flat).all():
+        raise DivergedError(
+            f"the parameters hold NaN or infinity after step {n_steps - 1}; try a smaller learning rate"
+        )
     return values
 
 
 def _diverged(what: str, values: Array, step: int, n_steps: int) -> DivergedError:
-    which = f" in network {np.argmin(np.isfinite(values))} of {len(values)}" if np.ndim(values) else ""
+    worst = int(np.argmin(np.isfinite(values)))
+    which = f" in network {worst} of {len(values)}" if np.ndim(values) else ""
     return DivergedError(
-        f"the {what} is {np.min(values)}{which} at step {step} of {n_steps}; look at the targets' scale, or try a"
-        " smaller learning rate"
+        f"the {what} is {np.ravel(values)[worst]}{which} at step {step} of {n_steps}; look at the targets' scale, or"
+        " try a smaller learning rate"
     )

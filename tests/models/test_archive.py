@@ -1,6 +1,7 @@
 """Models as bytes."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from models.errors import BadModelBytesError
 from models.parameters import Parameters, Shape
 
 SAVED = pack("thing", 3, {"a": np.arange(5.0), "b": np.zeros((2, 2), dtype=np.float32)}, {"words": ["é", 1]})
+# NumPy reads an array of this size in pieces, and need not come to the checksum behind it.
+LARGE = pack("thing", 3, {"a": np.arange(3000.0)}, {})
+LARGE_HEADER = LARGE.index(b"\x93NUMPY", LARGE.index(b"a.npy"))
 
 
 def test_what_was_packed_comes_back():
@@ -32,6 +36,14 @@ def test_a_flipped_byte_is_noticed_or_harmless(at, flip):
         return
     assert about == {"words": ["é", 1]}
     assert {name: array.tolist() for name, array in arrays.items()} == {"a": [0, 1, 2, 3, 4], "b": [[0, 0], [0, 0]]}
+
+
+@given(at=st.integers(LARGE_HEADER, LARGE_HEADER + 200), flip=st.integers(1, 255))
+def test_a_flipped_byte_before_a_large_array_is_refused(at, flip):
+    damaged = bytearray(LARGE)
+    damaged[at] ^= flip
+    with pytest.raises(BadModelBytesError, match="no saved thing"):
+        unpack("thing", 3, bytes(damaged))
 
 
 @given(length=st.integers(0, len(SAVED) - 1))
@@ -107,3 +119,11 @@ def test_sizes_that_do_not_fit_the_numbers_are_refused():
 def test_a_network_is_no_encoder_and_decoder():
     with pytest.raises(BadModelBytesError, match="hold a network in format 1, but encoder–decoder in format 1"):
         load_encoder_decoder(save_network(network()))
+
+
+def test_a_member_that_is_no_array_is_refused():
+    buffer = io.BytesIO(SAVED)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("c", b"no array")
+    with pytest.raises(BadModelBytesError, match="something that is no array"):
+        unpack("thing", 3, buffer.getvalue())

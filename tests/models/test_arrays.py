@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import arrays
-from models.arrays import empty, product
+from models.arrays import product, zeros
 
 SIZES = st.integers(1, 9)
 
@@ -16,15 +16,15 @@ SIZES = st.integers(1, 9)
 @pytest.mark.parametrize("order", ["C", "F"])
 @given(shape=st.lists(SIZES, min_size=2, max_size=4), dtype=st.sampled_from([np.float32, np.float64]))
 def test_an_array_begins_at_a_cache_line_and_has_its_shape(shape, dtype, order):
-    made = empty(tuple(shape), dtype, order)
+    made = zeros(tuple(shape), dtype, order)
     assert made.shape == tuple(shape)
     assert made.dtype == dtype
     assert made.ctypes.data % 64 == 0
 
 
 def test_the_order_says_which_of_the_last_two_axes_lies_together():
-    assert empty((5, 3, 4), np.float32, "C").strides[1:] == (16, 4)
-    assert empty((5, 3, 4), np.float32, "F").strides[1:] == (4, 12)
+    assert zeros((5, 3, 4), np.float32, "C").strides[1:] == (16, 4)
+    assert zeros((5, 3, 4), np.float32, "F").strides[1:] == (4, 12)
 
 
 @given(
@@ -38,7 +38,7 @@ def test_a_product_is_the_product_in_every_layout(sizes, fleet, orders, largest,
     n, k, m = sizes
     rng = np.random.default_rng(seed)
     left, right, out = (
-        empty((*fleet, *shape), np.float64, order)
+        zeros((*fleet, *shape), np.float64, order)
         for shape, order in zip([(n, k), (k, m), (n, m)], orders, strict=True)
     )
     left[...], right[...], out[...] = rng.normal(size=left.shape), rng.normal(size=right.shape), np.nan
@@ -56,7 +56,7 @@ def test_a_product_sees_its_operands_as_they_are_when_it_is_called():
 
 
 def test_a_large_product_is_cut_into_blocks():
-    left, right, out = (empty(shape, np.float32) for shape in ((128, 133), (133, 128), (128, 128)))
+    left, right, out = (zeros(shape, np.float32) for shape in ((128, 133), (133, 128), (128, 128)))
     left[...], right[...] = 1.0, 2.0
     call = product(left, right, out)
     assert call.args[0].shape == (4, 32, 133)

@@ -85,3 +85,36 @@ def test_networks_that_do_not_fit_are_refused(encoder, decoder):
 def test_a_flat_vector_of_another_length_is_refused():
     with pytest.raises(BadShapeError, match=r"have shape \(3,\), expected \(24,\)"):
         EncoderDecoderParameters(Shape(1, 2, 0), Shape(2, 2, 2), np.zeros(3))
+
+
+def small(S=None):
+    fleet = () if S is None else (S,)
+    parameters = EncoderDecoderParameters.initial(Shape(2, 3, 0), Shape(2, 3, 2), np.random.default_rng(0))
+    flat = parameters.flat + np.random.default_rng(1).normal(size=(*fleet, len(parameters.flat))).astype(np.float32)
+    return EncoderDecoder(
+        EncoderDecoderParameters(Shape(2, 3, 0), Shape(2, 3, 2), flat), steps_in=4, steps_out=3, batch=2
+    )
+
+
+def test_a_fleet_answers_each_network_for_itself():
+    fleet = small(S=2)
+    X = np.random.default_rng(2).normal(size=(4, 2, 2))
+    answers = fleet.greedy(X, np.zeros((2, 2)))
+    for s in range(2):
+        parameters = EncoderDecoderParameters(Shape(2, 3, 0), Shape(2, 3, 2), fleet.parameters.flat[s])
+        alone = EncoderDecoder(parameters, steps_in=4, steps_out=3, batch=2)
+        assert (alone.greedy(X, np.zeros((2, 2))) == answers[:, s]).all()
+
+
+def test_answers_in_between_use_up_what_a_forward_pass_left():
+    network = small()
+    outputs = network.forward(np.ones((4, 2, 2)), np.zeros((3, 2, 2)))
+    network.greedy(np.zeros((4, 2, 2)), np.zeros((2, 2)))
+    with pytest.raises(BadInputError, match=r"call forward\(\) before each backward\(\)"):
+        network.backward(np.ones_like(outputs))
+
+
+def test_a_decoder_that_cannot_hear_itself_is_refused():
+    parameters = EncoderDecoderParameters.initial(Shape(2, 3, 0), Shape(4, 3, 2), np.random.default_rng(0))
+    with pytest.raises(BadInputError, match="as many inputs as outputs"):
+        EncoderDecoder(parameters, steps_in=4, steps_out=3, batch=2).greedy(np.ones((4, 2, 2)), np.zeros((4, 2)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import BadInputError, BadShapeError
+from models.errors import BadInputError, BadShapeError, NotFiniteError
 from models.losses import cross_entropy, mse, softmax
 
 SIZES, SEEDS = st.integers(1, 4), st.integers(0, 999)
@@ -151,3 +151,25 @@ def test_weights_of_another_shape_are_refused():
 def test_weights_that_are_all_zero_are_refused():
     with pytest.raises(BadInputError, match="nothing to learn from"):
         mse(np.zeros((1, 2)), np.zeros((1, 2)), np.zeros(2))
+
+
+@pytest.mark.parametrize("fleet", [False, True])
+def test_a_missing_target_that_counts_is_named(fleet):
+    o = np.zeros((2, 1, 3))
+    y = np.zeros((2, 1, 3))
+    y[1, 0, 2] = np.nan
+    with pytest.raises(NotFiniteError, match=r"targets hold NaN or infinity, first at \[1, 0, 2\]"):
+        mse(o, y, fleet=fleet)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0), (3,)])
+def test_outputs_that_are_none_are_refused(shape):
+    for loss in (mse, cross_entropy):
+        with pytest.raises(BadShapeError, match="the outputs have shape"):
+            loss(np.zeros(shape), np.zeros(shape))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_add_up_to_infinity_are_refused():
+    with pytest.raises(BadInputError, match="more than numbers can hold"):
+        mse(np.zeros((1, 2), dtype=np.float32), np.zeros((1, 2)), [3e38, 3e38])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.errors import BadShapeError
 from models.optim import Adam, clip, warmup_cosine
 
 
@@ -82,3 +83,14 @@ def test_the_rate_rises_to_its_peak_and_falls_to_a_hundredth():
 
 def test_a_short_training_still_reaches_the_peak():
     assert max(warmup_cosine(step, 4, 1.0) for step in range(4)) == 1.0
+
+
+def test_clipping_one_network_of_a_fleet_leaves_one_without_a_gradient_alone():
+    gradient = np.array([[0.0, 0.0], [3.0, 4.0]])
+    clip(gradient, 1.0)
+    assert np.allclose(gradient, [[0.0, 0.0], [0.6, 0.8]])
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    with pytest.raises(BadShapeError, match=r"gradient has shape \(3,\), expected \(2, 3\)"):
+        Adam(np.zeros((2, 3))).step(np.zeros(3), rate=0.1)

@@ -46,3 +46,9 @@ def test_a_network_of_no_size_is_refused(sizes):
 def test_numbers_of_another_kind_are_refused(dtype):
     with pytest.raises(BadInputError, match="expected float32 or float64"):
         Parameters(Shape(2, 3, 4), np.zeros(34, dtype=dtype))
+
+
+@pytest.mark.parametrize("members", [[], [Parameters.zeros(Shape(3, 2, 1)), Parameters.zeros(Shape(0, 2, 3))]])
+def test_a_fleet_of_none_or_of_several_shapes_is_refused(members):
+    with pytest.raises(BadInputError, match="at least one, and all of one shape"):
+        Parameters.stack(members)

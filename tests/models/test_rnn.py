@@ -174,6 +174,30 @@ def test_a_truncated_gradient_is_that_of_the_pieces_each_started_from_the_last_o
         assert np.allclose(whole.gradient.flat, total, rtol=1e-10, atol=1e-12)
 
 
+@given(cases(truncated=True))
+def test_no_gradient_crosses_a_cut_however_outputs_are_fed_back(case: Case):
+    case = dataclasses.replace(case, T=case.truncate + 2, given=1, every_step=True, feedback=True, M=case.L, S=None)
+    with case.layout():
+        network = case.unrolled(case.parameters())
+        X, h0, present = case.inputs()
+        d_o = np.zeros_like(network.forward(X, h0, present))
+        d_o[-1] = 1.0
+        assert not network.backward(d_o).any()
+
+
+def test_what_one_piece_returns_can_be_given_to_the_piece_before():
+    network = Unrolled(many_to_one(), steps=3, batch=5)
+    X = np.random.default_rng(0).normal(size=(3, 2, 5))
+    network.forward(X)
+    returned = network.backward(np.ones((4, 5)))
+    network.forward(X)
+    expected = network.backward(np.ones((4, 5)), d_h=returned.copy()).copy()
+    network.forward(X)
+    again = network.backward(np.ones((4, 5)))
+    network.forward(X)
+    assert (network.backward(np.ones((4, 5)), d_h=again) == expected).all()
+
+
 @given(cases())
 def test_a_masked_step_leaves_no_trace(case: Case):
     case = dataclasses.replace(case, masked=True, given=case.T, feedback=False)
@@ -341,3 +365,54 @@ def test_a_refused_observation_leaves_the_streams_state_as_it_was():
     with pytest.raises(NotFiniteError, match="x of shape"):
         stream.step(np.full((2, 1), np.nan))
     assert (stream.h == before).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # that numbers overflow is what this is about
+def test_a_stream_whose_state_was_lost_says_so():
+    parameters = Parameters(Shape(2, 3, 1), np.ones(22, dtype=np.float32))
+    parameters.U[:] = [2.0, -2.0]
+    stream = Stream(parameters)
+    stream.step(np.full((2, 1), 3e38))
+    with pytest.raises(NotFiniteError, match="begin a new stream"):
+        stream.step(np.zeros((2, 1)))
+
+
+def test_parameters_that_are_not_finite_are_told_when_predicting():
+    parameters = many_to_one()
+    parameters.V[0, 0] = np.nan
+    with pytest.raises(NotFiniteError, match="the outputs hold NaN"):
+        predict(parameters, np.ones((4, 2, 5)))
+
+
+@pytest.mark.parametrize(
+    ("X", "error"), [(np.zeros((4, 2, 0)), EmptySequenceError), (np.zeros(3), BadShapeError), (0.0, BadShapeError)]
+)
+def test_predicting_from_nothing_is_refused(X, error):
+    with pytest.raises(error, match="X has shape"):
+        predict(many_to_one(), X)
+
+
+def test_a_refused_gradient_leaves_the_forward_pass_to_be_used():
+    network = Unrolled(many_to_one(), steps=4, batch=5)
+    network.forward(np.zeros((4, 2, 5)))
+    with pytest.raises(BadShapeError, match="d_o has shape"):
+        network.backward(np.zeros((5, 4)))
+    network.backward(np.zeros((4, 5)))
+
+
+def test_a_gradient_to_write_to_of_another_shape_is_refused():
+    with pytest.raises(BadShapeError, match="the gradient has shape"):
+        Unrolled(many_to_one(), steps=4, batch=5, gradient=many_to_one(M=3))
+
+
+def test_a_stream_of_no_sequence_is_refused():
+    with pytest.raises(EmptySequenceError, match="a stream of 0 sequences"):
+        Stream(many_to_one(), batch=0)
+
+
+def test_shared_inputs_are_refused_under_the_shape_they_have():
+    X = np.zeros((4, 2, 5))
+    X[1, 0, 2] = np.nan
+    fleet = Parameters.stack([many_to_one(), many_to_one()])
+    with pytest.raises(NotFiniteError, match=r"X of shape \(4, 2, 5\) .* first at \[1, 0, 2\]"):
+        Unrolled(fleet, steps=4, batch=5).forward(X)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.errors import DivergedError
+from models.errors import BadInputError, DivergedError
 from models.losses import cross_entropy, mse
 from models.parameters import Parameters, Shape
 from models.rnn import Unrolled, predict
@@ -95,3 +95,15 @@ def test_a_fleet_tells_which_network_diverged():
 
     with pytest.raises(DivergedError, match="in network 1 of 3 at step 0"):
         fit(network(1, 2, 3), draw, mse, n_steps=10)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_parameters_that_the_last_step_broke_are_not_handed_out():
+    with pytest.raises(DivergedError, match="after step 0"):
+        fit(network(0), means(), mse, n_steps=1, rate=1e39)
+
+
+@pytest.mark.parametrize(("n_steps", "rate"), [(0, 1e-3), (10, np.nan)])
+def test_a_training_that_cannot_be_is_refused(n_steps, rate):
+    with pytest.raises(BadInputError, match="at least one step and a finite rate"):
+        fit(network(0), means(), mse, n_steps=n_steps, rate=rate)
