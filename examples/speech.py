@@ -2,8 +2,8 @@
 
 JapaneseVowels: nine men say the vowels a and e one after the other. An utterance is 7 to 29 steps of 12 LPC cepstrum
 coefficients; 270 are for training, 370 for the test, as published (Kudo, Toyama and Shimbo, Multidimensional Curve
-Classification Using Passing-Through Regions, Pattern Recognition Letters 20, 1999; UCI Machine Learning Repository,
-CC BY 4.0). The files are read out of the aeon package, which is not imported: `pip install --no-deps aeon==1.6.0`.
+Classification Using Passing-Through Regions, Pattern Recognition Letters 20, 1999; UCI Machine Learning Repository).
+The files are read out of the aeon package, which is not imported: `pip install --no-deps aeon==1.6.0`.
 
 Utterances of unequal length share a batch because a mask says which steps there are: at the others a state stays as it
 is. Five networks, trained together as a fleet on the same utterances, each with noise of its own, vote with the mean of

@@ -8,7 +8,7 @@ returns the quickest way to write `out = left @ right`, as a call without argume
   not care, so whoever computes with such arrays need not know.
 - `ndarray.dot` takes half of `matmul`'s time to get to the library, but knows only plain contiguous matrices.
 - OpenBLAS multiplies up to 10⁶ elements (rows × columns × depth) as they lie, and copies larger operands first, which
-  costs a third of its speed at these sizes. So larger products are cut into blocks of columns below that.
+  costs a third of its speed at these sizes. So larger products are cut into blocks below that.
 - Arrays begin at a cache line: worth a fifth at 32 hidden units.
 """
 
@@ -17,7 +17,9 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from models.errors import BadInputError
 
 Array = NDArray[np.floating[Any]]
 Order = Literal["C", "F"]
@@ -25,7 +27,18 @@ Call = Callable[[], object]
 
 CACHE_LINE = 64  # bytes
 UNCOPIED = 1_000_000  # elements of a product that OpenBLAS multiplies without copying its operands
-NARROWEST = 16  # columns of a block: narrower ones lose more than they gain
+NARROWEST = 16  # rows of a block: narrower ones lose more than they gain
+
+
+def numbers(name: str, values: ArrayLike, dtype: DTypeLike) -> Array:
+    """The values as an array of this dtype. Raises BadInputError, which names them, where they are no real numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of unequal lengths
+        raise BadInputError(f"{name} cannot be made an array: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise BadInputError(f"{name} has dtype {array.dtype}, expected real numbers")
+    return array.astype(dtype, copy=False)
 
 
 def zeros(shape: tuple[int, ...], dtype: DTypeLike, order: Order = "C") -> Array:

@@ -8,7 +8,7 @@ parameters lie in one flat vector, so that they are trained as one.
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from models.arrays import Array
+from models.arrays import Array, numbers
 from models.errors import BadInputError, BadShapeError
 from models.parameters import Parameters, Shape
 from models.rnn import Stream, Unrolled
@@ -64,10 +64,14 @@ class EncoderDecoder:
 
         X: (steps_in, M, B); previous: (steps_out, M of the decoder, B); present: (steps_in, B), which steps of X there
         are. Returns (steps_out, L, B), overwritten by the next call. Masks on the way out are the loss's weights.
+        Raises what `Unrolled.forward` raises.
         """
         self._ran_forward = False
         self._encoder.forward(X, present=present)
-        outputs = self._decoder.forward(previous, h0=self._encoder.h)
+        try:
+            outputs = self._decoder.forward(previous, h0=self._encoder.h)
+        except BadInputError as error:
+            raise type(error)(f"previous, the decoder's X, is not usable: {error}") from error
         self._ran_forward = True
         return outputs
 
@@ -82,17 +86,23 @@ class EncoderDecoder:
         """The classes that come out where the decoder is told its own most probable previous output.
 
         X, present: as in `forward`; first: (L, B), the previous output before the first, where M of the decoder is L.
-        Returns (steps_out, B), in a fleet (steps_out, S, B).
+        Returns (steps_out, B), in a fleet (steps_out, S, B). Raises what `forward` raises, and BadInputError where the
+        decoder's outputs do not fit its inputs.
         """
         shape = self.parameters.decoder.shape
         if shape.outputs == 0 or shape.inputs != shape.outputs:
             raise BadInputError(f"the decoder is {shape}: to hear itself it needs as many inputs as outputs")
+        x = numbers("first", first, self.parameters.flat.dtype)
+        shared = (shape.outputs, self._decoder.batch)
+        own = (*self.parameters.flat.shape[:-1], *shared)
+        if x.shape not in (own, shared):
+            raise BadShapeError(f"first has shape {x.shape}, expected {shared}")
+        x = np.broadcast_to(x, own)
         self._ran_forward = False  # what a forward pass left for backward is overwritten
         self._encoder.forward(X, present=present)
         stream = Stream(self.parameters.decoder, batch=self._decoder.batch, h0=self._encoder.h)
         said = []
-        x = np.broadcast_to(np.asarray(first), (*self.parameters.flat.shape[:-1], shape.outputs, self._decoder.batch))
         for _ in range(self._decoder.steps):
             said.append(stream.step(x).argmax(axis=-2))
-            x = (said[-1][..., None, :] == np.arange(shape.outputs)[:, None]).astype(self._nothing.dtype)
+            x = (said[-1][..., None, :] == np.arange(shape.outputs)[:, None]).astype(x.dtype)
         return np.stack(said)

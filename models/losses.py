@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.arrays import Array
+from models.arrays import Array, numbers
 from models.errors import BadInputError, BadShapeError, NotFiniteError
 
 
@@ -24,7 +24,7 @@ def mse(o: Array, y: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool
     BadInputError where the weights cannot be used.
     """
     _refuse_empty(o, fleet)
-    y = _fitting("targets", np.asarray(y, dtype=o.dtype), o.shape, fleet)
+    y = _fitting("targets", numbers("targets", y, o.dtype), o.shape, fleet)
     error = np.subtract(o, y)
     if weights is None:
         each = _by_network(error, fleet)
@@ -32,7 +32,7 @@ def mse(o: Array, y: ArrayLike, weights: ArrayLike | None = None, *, fleet: bool
         value = np.vecdot(each, each) / size
         _refuse_missing(value, y, 1.0)
         return value, np.multiply(error, np.asarray(2.0 / size, dtype=o.dtype), error)
-    w = np.asarray(weights, dtype=o.dtype)
+    w = numbers("weights", weights, o.dtype)
     w = np.broadcast_to(_usable(w if w.shape == o.shape else _per_step("weights", w, o, fleet)), o.shape)
     error[w == 0.0] = 0.0
     weighted = w * error
@@ -65,7 +65,7 @@ def cross_entropy(
         raise BadInputError(f"the classes have dtype {k.dtype}, expected integers from 0 to {o.shape[-2] - 1}")
     w = np.ones(k.shape, o.dtype)
     if weights is not None:
-        w = _usable(_per_step("weights", np.asarray(weights, dtype=o.dtype), o, fleet))
+        w = _usable(_per_step("weights", numbers("weights", weights, o.dtype), o, fleet))
     k = np.where(w > 0.0, k, 0)
     if k.min() < 0 or k.max() >= o.shape[-2]:
         raise BadInputError(f"the classes run from {k.min()} to {k.max()}, expected 0 to {o.shape[-2] - 1}")

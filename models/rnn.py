@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.arrays import Array, Order, Tape, product, zeros
+from models.arrays import Array, Order, Tape, numbers, product, zeros
 from models.errors import BadInputError, BadShapeError, EmptySequenceError, NotFiniteError
 from models.parameters import Parameters
 
@@ -84,25 +84,19 @@ class Unrolled:
         self.gradient = gradient or Parameters(parameters.shape, np.zeros_like(parameters.flat))
         self.steps, self.batch, self.given = steps, batch, given
         self.every_step, self.feedback, self.masked, self.truncate = every_step, feedback, masked, truncate
-        fleet, dtype = parameters.fleet, parameters.flat.dtype
         sequence_major = N >= LONG_STATE and (N + 1 + M >= LONG_COLUMN or batch <= SHORT_BATCH)
         self._order: Order = "F" if sequence_major else "C"
-
-        def matrices(*shape: int) -> Array:
-            return zeros((*shape[:-2], *fleet, *shape[-2:]), dtype, self._order)
-
-        self._matrices = matrices
+        matrices = self._matrices
         self._Z = matrices(steps + 1, N + 1 + M, batch)
         self._Z[..., N, :] = 1.0
         self._X, self._h0 = self._Z[:given, ..., N + 1 :, :], self._Z[0, ..., :N, :]
         # Sequence-major, a step's states lie scattered in Z. They are kept beside it too: writing them twice costs less
         # than reading them from there.
-        self._scattered = self._order == "F"
-        self._H = matrices(steps, N, batch) if self._scattered else self._Z[1:, ..., :N, :]
+        self._H = matrices(steps, N, batch) if self._order == "F" else self._Z[1:, ..., :N, :]
         self._O, self._d_O = (matrices(steps if every_step else 1, L, batch) for _ in range(2))
         self._outputs: Array = self._O if every_step else self._O[0]
         self._d_outputs: Array = self._d_O if every_step else self._d_O[0]
-        one_a_step = (steps, *(1 for _ in fleet), 1, batch)
+        one_a_step = (steps, *(1 for _ in parameters.fleet), 1, batch)
         self._present, self._absent = np.ones(one_a_step, dtype=bool), np.zeros(one_a_step, dtype=bool)
         self._recurrent, self._readout = matrices(N, N + 1 + M), matrices(L, N + 1)
         self._d_h, self._state_part, self._output_part = matrices(N, batch), matrices(N, batch), matrices(L, batch)
@@ -121,9 +115,18 @@ class Unrolled:
         """The states after the last step, (N, B): the next call's `h0` where a stream goes on."""
         return self._Z[-1, ..., : self.parameters.shape.hidden, :].copy()
 
+    def _matrices(self, *shape: int) -> Array:
+        """Matrices for every network of the fleet: S comes before the last two sizes."""
+        fleet, dtype = self.parameters.fleet, self.parameters.flat.dtype
+        return zeros((*shape[:-2], *fleet, *shape[-2:]), dtype, self._order)
+
     def _fed_back(self, t: int) -> bool:
         """Whether step t takes the output of the step before as its last L inputs."""
         return self.feedback and t >= max(1, self.given)
+
+    def _cut_before(self, t: int) -> bool:
+        """Whether no gradient flows from step t to the one before. (From the first step it flows to h0.)"""
+        return self.truncate is not None and t > 0 and (self.steps - t) % self.truncate == 0
 
     def _write_forward(self) -> Tape:
         """The forward pass: a_t = [W|b|U] · (h_{t-1}; 1; x_t), h_t = tanh(a_t), o_t = [V|c] · (h_t; 1)."""
@@ -138,7 +141,7 @@ class Unrolled:
             tape.product(self._recurrent, Z[t], a)
             tape.do(np.tanh, a, H[t])
             h = Z[t + 1, ..., :N, :]
-            if self._scattered:
+            if self._order == "F":
                 tape.do(np.copyto, h, H[t])
             if self.masked:
                 tape.do(np.copyto, h, Z[t, ..., :N, :], where=self._absent[t])
@@ -188,13 +191,12 @@ class Unrolled:
             d[W|b|U] = Σ_t δ_t (h_{t-1}; 1; x_t)ᵀ        d[V|c] = Σ_t d_o_t (h_t; 1)ᵀ
         """
         N, M, T, B = self.parameters.shape.hidden, self.parameters.shape.inputs, self.steps, self.batch
-        cut_every = self.truncate or T
-        first = 0 if self.every_step else max(0, T - cut_every)  # no gradient comes as far as the steps before
+        first = 0 if self.every_step else max(0, T - (self.truncate or T))  # no gradient comes to the steps before
         # The same for any S: a fleet must add up in the order in which one network does.
         per_step = self._Z.itemsize * N * max(B, (N + 1 + M) // PRODUCTS_PER_SLOPES)
         chunk = max(1, CHUNK_BYTES // per_step)
         one = np.ones((), dtype=self._Z.dtype)
-        spare = self._matrices(0 if self._scattered else min(chunk, T - first), N, B)
+        spare = self._matrices(0 if self._order == "F" else min(chunk, T - first), N, B)
         Wt = self._matrices(N, N)
         d_recurrent = self.gradient.recurrent if self._order == "C" else self._matrices(N, N + 1 + M)
         tape = Tape()
@@ -202,7 +204,7 @@ class Unrolled:
         for end in range(T, first, -chunk):
             begin = max(first, end - chunk)
             slopes = self._H[begin:end]  # a slope 1 − h² lies where its δ will be: in the place of h, if Z has h too
-            if not self._scattered:
+            if self._order == "C":
                 slopes = spare[: end - begin]
                 tape.do(np.copyto, slopes, self._H[begin:end])
             tape.do(np.multiply, slopes, slopes, slopes)
@@ -210,12 +212,8 @@ class Unrolled:
             if self.masked:
                 tape.do(np.multiply, slopes, self._present[begin:end], slopes)
             for t in reversed(range(begin, end)):
-                if t < T - 1 and (T - 1 - t) % cut_every == 0:
-                    tape.do(self._d_h.fill, 0.0)
                 self._write_step_back(tape, t, slopes[t - begin], Wt)
             self._add_products(tape, slopes, self._Z[begin:end], d_recurrent, begun=end < T)
-        if first > 0:
-            tape.do(self._d_h.fill, 0.0)
         if self._order == "F":
             tape.do(np.copyto, self.gradient.recurrent, d_recurrent)
         read = self._Z[1:] if self.every_step else self._Z[T:]
@@ -229,12 +227,15 @@ class Unrolled:
             tape.product(self._readout[..., :N].swapaxes(-1, -2), self._d_O[t], self._state_part)
             tape.do(np.add, d_h, self._state_part, d_h)
         tape.do(np.multiply, d_h, delta, delta)
+        if self._cut_before(t):
+            tape.do(d_h.fill, 0.0)
+            return
         if not self.masked:
             tape.product(Wt, delta, d_h)
         else:  # where the step is absent, δ is 0 and the gradient passes through as the state did
             tape.product(Wt, delta, self._state_part)
             tape.do(np.copyto, d_h, self._state_part, where=self._present[t])
-        if self._fed_back(t) and (self.steps - t) % (self.truncate or self.steps) != 0:  # else the way back is cut
+        if self._fed_back(t):
             tape.product(self._recurrent[..., -L:].swapaxes(-1, -2), delta, self._output_part)
             tape.do(np.add, self._d_O[t - 1], self._output_part, self._d_O[t - 1])
 
@@ -280,7 +281,7 @@ def predict(parameters: Parameters, X: Array) -> Array:
 
     Raises BadShapeError, EmptySequenceError, or NotFiniteError, also where the outputs are not finite.
     """
-    X = np.asarray(X)
+    X = numbers("X", X, parameters.flat.dtype)
     if X.ndim < 3:
         raise BadShapeError(f"X has shape {X.shape}, expected (T, {parameters.shape.inputs}, B)")
     steps, batch = X.shape[0], X.shape[-1]
@@ -332,7 +333,8 @@ class Stream:
 
         Raises BadShapeError or NotFiniteError; the state is then as it was.
         """
-        x = np.asarray(x)
+        if not isinstance(x, np.ndarray):
+            x = numbers("x", x, self._x.dtype)
         if x.shape != self._shape:
             raise BadShapeError(f"x has shape {x.shape}, expected {self._shape}")
         self._x[...] = x
@@ -351,7 +353,7 @@ def _checked(name: str, values: ArrayLike, into: Array, fleet_axis: int | None =
 
     fleet_axis: the axis of `into` that holds the networks of a fleet, where the values may also leave it out.
     """
-    array = np.asarray(values, dtype=into.dtype)
+    array = numbers(name, values, into.dtype)
     if array.shape != into.shape:
         shared = into.shape if fleet_axis is None else into.shape[:fleet_axis] + into.shape[fleet_axis + 1 :]
         if array.shape != shared:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import arrays
-from models.arrays import product, zeros
+from models.arrays import numbers, product, zeros
+from models.errors import BadInputError
 
 SIZES = st.integers(1, 9)
 
@@ -62,3 +63,21 @@ def test_a_large_product_is_cut_into_blocks():
     assert call.args[0].shape == (4, 32, 133)
     call()
     assert (out == 266.0).all()
+
+
+@pytest.mark.parametrize("values", [["1.5"], [1j], [None], [[1.0], [1.0, 2.0]]])
+def test_what_is_no_real_number_is_refused_by_its_name(values):
+    with pytest.raises(BadInputError, match=r"^the thing "):
+        numbers("the thing", values, np.float32)
+
+
+@pytest.mark.parametrize("values", [[1, 2], [True, False], np.float16([1.5])])
+def test_real_numbers_of_any_kind_become_those_asked_for(values):
+    made = numbers("the thing", values, np.float32)
+    assert made.dtype == np.float32
+    assert made.tolist() == [float(value) for value in values]
+
+
+def test_numbers_that_are_right_already_are_not_copied():
+    values = np.ones(3)
+    assert np.shares_memory(numbers("the thing", values, np.float64), values)

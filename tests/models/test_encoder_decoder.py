@@ -118,3 +118,13 @@ def test_a_decoder_that_cannot_hear_itself_is_refused():
     parameters = EncoderDecoderParameters.initial(Shape(2, 3, 0), Shape(4, 3, 2), np.random.default_rng(0))
     with pytest.raises(BadInputError, match="as many inputs as outputs"):
         EncoderDecoder(parameters, steps_in=4, steps_out=3, batch=2).greedy(np.ones((4, 2, 2)), np.zeros((4, 2)))
+
+
+def test_previous_outputs_of_another_shape_are_refused_under_their_name():
+    with pytest.raises(BadShapeError, match=r"previous, the decoder's X, .* expected \(3, 2, 2\)"):
+        small().forward(np.ones((4, 2, 2)), np.zeros((2, 2, 2)))
+
+
+def test_a_first_output_of_another_shape_is_refused_under_its_name():
+    with pytest.raises(BadShapeError, match=r"first has shape \(3, 2\), expected \(2, 2\)"):
+        small(S=2).greedy(np.ones((4, 2, 2)), np.zeros((3, 2)))

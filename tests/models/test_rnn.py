@@ -416,3 +416,8 @@ def test_shared_inputs_are_refused_under_the_shape_they_have():
     fleet = Parameters.stack([many_to_one(), many_to_one()])
     with pytest.raises(NotFiniteError, match=r"X of shape \(4, 2, 5\) .* first at \[1, 0, 2\]"):
         Unrolled(fleet, steps=4, batch=5).forward(X)
+
+
+def test_an_observation_that_is_no_number_is_refused_by_its_name():
+    with pytest.raises(BadInputError, match="x has dtype"):
+        Stream(many_to_one()).step([["a"], ["b"]])
