@@ -76,9 +76,14 @@ def context(
     session: Session, series_id: int, forecaster: Forecaster, *, as_of: datetime, cutoff: datetime
 ) -> list[Pair]:
     """The observations that a forecast may see and needs: up to the cutoff, as known at a moment."""
-    # More than the lookback, because several values may fall into one step.
-    newest = 2 * forecaster.lookback_ + calendars.DAYS_LOOKED_AT
-    return queries.observations(session, series_id, as_of=as_of, end=cutoff, newest=newest)
+    return queries.observations(session, series_id, as_of=as_of, end=cutoff, newest=values_seen(forecaster))
+
+
+def values_seen(forecaster: Forecaster) -> int:
+    """How many of the newest observations a forecast is given: more than the lookback, because several values may fall
+    into one step.
+    """
+    return 2 * forecaster.lookback_ + calendars.DAYS_LOOKED_AT
 
 
 def forecast_steps(forecaster: Forecaster, panel: Panel, name: str, pairs: Sequence[Pair]) -> list[NewStep]:

@@ -4,22 +4,17 @@ Exit codes: 0 done, 1 a job failed, 2 something in the call or the configuration
 """
 
 import logging
-import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
-from sqlalchemy.exc import DatabaseError
 
 from db import engine, queries
 from db.engine import DatabaseUnusableError, Sessions
@@ -30,10 +25,11 @@ from jobs.forecast import forecast as forecast_job
 from jobs.panel import Panel
 from jobs.refit import refit as refit_job
 from jobs.runner import run as run_job
-from service import answers, daemon, durations
+from service import answers, backtest, daemon, durations
 from service.answers import SeriesAnswer
 from service.daemon import utc_now
-from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings, SettingsError, find_file, load
+from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings, SettingsError
+from service.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
 
 app = typer.Typer(
     help="A forecasting daemon that keeps score of itself.",
@@ -41,22 +37,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-PIPE_WIDTH = 200  # nothing is cut short for a program that reads along
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 STATUS_COLOURS = {"fresh": "green", "stale": "yellow", "source_down": "red", "expired": "red", "failed": "red"}
-TEXT = {"series", "status", "panel", "source", "target"}  # columns of words; the others hold figures
 
-Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration file.", show_default=CONFIG_NAME)
-]
 PanelName = Annotated[str | None, typer.Argument(metavar="[PANEL]", help="One panel; all of them if left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
-
-
-class UsageError(Exception):
-    """The call asks for something that is not there; the message says what is."""
 
 
 def main() -> None:
@@ -72,7 +57,7 @@ def main() -> None:
 @app.command()
 def run(config: Config = None) -> None:
     """Run the daemon in the foreground, until Ctrl-C."""
-    settings = _settings(config)
+    settings = settings_of(config)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
@@ -106,12 +91,12 @@ def init(
 @app.command()
 def check(config: Config = None) -> None:
     """Validate the configuration and tell what would run when."""
-    settings = _settings(config)
+    settings = settings_of(config)
     built_in = settings.file == DEFAULT_FILE
     out.print(f"configuration  {'built in (rollcast init writes a file of your own)' if built_in else settings.file}")
     out.print(f"database       {settings.database_url}")
     out.print(f"API            http://{settings.api.host}:{settings.api.port}")
-    table = _table("panel", "source", "interval", "horizon", "fetch every", "next", "refit every", "next")
+    table = table_of("panel", "source", "interval", "horizon", "fetch every", "next", "refit every", "next")
     now = utc_now()
     for panel in settings.build_panels():
         table.add_row(
@@ -130,15 +115,15 @@ def check(config: Config = None) -> None:
 @app.command()
 def status(config: Config = None, json: Json = False) -> None:
     """A line a series: its last value, age, state, next forecast, live error against the naive, next refit."""
-    settings = _settings(config)
+    settings = settings_of(config)
     panels = settings.build_panels()
     now = utc_now()
-    with _reading(settings) as sessions, sessions() as session:
+    with reading(settings) as sessions, sessions() as session:
         found = answers.all_series(session, {panel.name: panel for panel in panels}, now)
         if json:
             sys.stdout.write(answers.to_json({"series": found}).decode() + "\n")
             return
-        table = _table("series", "value", "age", "status", "forecast", "vs naive", "refit")
+        table = table_of("series", "value", "age", "status", "forecast", "vs naive", "refit")
         reasons: dict[tuple[str, str], list[str]] = {}
         for panel in panels:
             table.add_row(f"[bold]{panel.name}[/]")
@@ -163,9 +148,9 @@ def status(config: Config = None, json: Json = False) -> None:
 @app.command()
 def latest(series: str, config: Config = None, json: Json = False) -> None:
     """The latest forecast of a series."""
-    settings = _settings(config)
+    settings = settings_of(config)
     panels = {panel.name: panel for panel in settings.build_panels()}
-    with _reading(settings) as sessions, sessions() as session:
+    with reading(settings) as sessions, sessions() as session:
         try:
             answer = answers.latest(session, panels, series, utc_now())
         except answers.NoSeriesError as error:
@@ -180,7 +165,7 @@ def latest(series: str, config: Config = None, json: Json = False) -> None:
         f"issued {_time(answer.issued_at)} by {answer.model} v{answer.model_version}, cutoff {_time(answer.cutoff)}"
     )
     levels = list(answer.steps[0].intervals)
-    table = _table("step", "target", "mean", *(f"{level} %" for level in levels), "naive")
+    table = table_of("step", "target", "mean", *(f"{level} %" for level in levels), "naive")
     for step in answer.steps:
         bounds = (f"{_number(step.intervals[level][0])} … {_number(step.intervals[level][1])}" for level in levels)
         table.add_row(str(step.step), _time(step.target_ts), _number(step.mean), *bounds, _number(step.naive))
@@ -190,7 +175,7 @@ def latest(series: str, config: Config = None, json: Json = False) -> None:
 @app.command()
 def fetch(panel: PanelName = None, config: Config = None) -> None:
     """Fetch now, in this process; harmless beside a running daemon."""
-    settings = _settings(config)
+    settings = settings_of(config)
     cache_dir = daemon.make_cache_dir(settings.data_dir)
 
     def work(sessions: Sessions, chosen: Panel) -> object:
@@ -213,25 +198,23 @@ def refit(panel: PanelName = None, config: Config = None) -> None:
 
             return refit_job(sessions, chosen, utc_now(), partial(fit, progress=progress))
 
-    _run_jobs(_settings(config), "refit", panel, work)
+    _run_jobs(settings_of(config), "refit", panel, work)
 
 
 @app.command()
 def forecast(panel: PanelName = None, config: Config = None) -> None:
     """Issue the forecasts that the newest observations allow, if they were not issued before."""
-    _run_jobs(_settings(config), "forecast", panel, lambda sessions, chosen: forecast_job(sessions, chosen, utc_now()))
+    _run_jobs(
+        settings_of(config), "forecast", panel, lambda sessions, chosen: forecast_job(sessions, chosen, utc_now())
+    )
 
 
-def _settings(config: Path | None) -> Settings:
-    return load(find_file(config, os.environ, Path.cwd()), os.environ)
+app.command(name="backtest")(backtest.command)
 
 
 def _run_jobs(settings: Settings, job: str, name: str | None, work: Callable[[Sessions, Panel], object]) -> None:
     """Run one job for the chosen panels as the daemon would, and tell how it went."""
-    panels = settings.build_panels()
-    chosen = [panel for panel in panels if name in (None, panel.name)]
-    if not chosen:
-        raise UsageError(f"there is no panel {name!r}; there are {', '.join(panel.name for panel in panels)}")
+    chosen = panels_named(settings, name)
     logging.getLogger("rollcast").addHandler(logging.NullHandler())  # the line below says all that a person needs
     write_engine = engine.writer(settings.database_url)
     engine.migrate(write_engine)
@@ -245,26 +228,11 @@ def _run_jobs(settings: Settings, job: str, name: str | None, work: Callable[[Se
         raise typer.Exit(1)
 
 
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Sessions]:
-    """Read-only sessions. Raises UsageError where there is no database, DatabaseUnusableError where it is no good."""
-    path = engine.sqlite_path(settings.database_url)
-    if not path.exists():
-        raise UsageError(f"there is no database {path} yet; rollcast run makes it")
-    read_engine = engine.reader(settings.database_url)
-    try:
-        yield engine.sessions(read_engine)
-    except DatabaseError as error:
-        raise engine.unusable(path, error) from error
-    finally:
-        read_engine.dispose()
-
-
 def _planned(settings: Settings, panel: Panel, job: str, every: timedelta, now: datetime) -> str:
     """When a job is due next, for people."""
     if not engine.sqlite_path(settings.database_url).exists():
         return "at start" if job == "fetch" else "once there are data"
-    with _reading(settings) as sessions, sessions() as session:
+    with reading(settings) as sessions, sessions() as session:
         runs = queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT)
     if not runs and job == "refit":
         return "once there are data"
@@ -293,14 +261,6 @@ def _status_cells(series: SeriesAnswer, now: datetime) -> list[str]:
         "–" if score.skill is None else f"{1 - score.skill:.2f}",
         "–" if series.next_refit is None else _until(series.next_refit, now),
     ]
-
-
-def _table(*headings: str) -> Table:
-    """A table without lines, whose first column is text and whose others are figures."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, no_wrap=True, justify="left" if heading in TEXT else "right")
-    return table
 
 
 def _until(due: datetime, now: datetime) -> str:

@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from jobs.longfile import BadRowError, times_of
 from jobs.sources.base import Delivery, Request, SourceDownError
-
-OFFSET = r"[T ].*(?:Z|[+-]\d\d:?\d\d)$"  # of a time from UTC
 
 
 @dataclass
@@ -54,17 +53,10 @@ class CsvSource:
             raise SourceDownError(f"{self.path} cannot be read as CSV: {' '.join(str(error).split())}") from error
 
     def _times(self, column: "pd.Series[str]") -> pd.DatetimeIndex:
-        offset = column.str.contains(OFFSET, na=False)
-        if offset.any() and not offset.all():
-            row = int((~offset).to_numpy().argmax())
-            raise SourceDownError(f"{self.path}, row {row + 2}: {column.iloc[row]!r} has no offset, as other rows have")
-        times = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=bool(offset.any()))
-        if times.isna().any():
-            row = int(times.isna().to_numpy().argmax())
-            raise SourceDownError(
-                f"{self.path}, row {row + 2}: {column.iloc[row]!r} is no ISO 8601 time, as in 2026-01-31T12:30:00"
-            )
-        index = pd.DatetimeIndex(times)
+        try:
+            index = times_of(column)
+        except BadRowError as error:
+            raise SourceDownError(f"{self.path}, row {error.row + 2}: {error}") from error
         if index.tz is not None:
             return index.tz_convert(self.tz)
         try:

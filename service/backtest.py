@@ -1,0 +1,337 @@
+"""The command `rollcast backtest`: how would these forecasts have done? Reads a file or a panel, replays it, tells.
+
+The work is done in `jobs.backtest` and measured in `jobs.summary`. Here are the options and what they mean together,
+the metrics as JSON, and the table.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from jobs import backtest, frequencies, longfile, revisions, summary
+from jobs.backtest import BacktestError, History, Replayed, Tell
+from jobs.fit import fit
+from jobs.frequencies import Frequency
+from jobs.longfile import LongFileError
+from jobs.refit import Asked
+from jobs.revisions import PanelHistory
+from jobs.rows import RowHistory
+from jobs.summary import Measures, Summary
+from service import durations
+from service.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
+
+LEVELS = (80, 95)
+LONGEST_HORIZON = 10_000
+FREQUENCY = "1h, 30min, 1d, B, W, MS, QS, YS"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be replayed: a history, and how its steps are called."""
+
+    history: History
+    interval: str | None
+    pairs: int  # of a series and a cutoff, that were asked for
+    lacking: str  # why some of them cannot be forecast
+    dated: bool  # whether its times are times
+
+
+def command(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Rows of unique_id, ds, y: .csv, .csv.gz or .parquet.")
+    ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(help=f"From one row to the next: {FREQUENCY}; 5m are minutes.", show_default="read from ds"),
+    ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(help="Steps of a season, for MASE and the yardsticks.", show_default="the interval's shortest"),
+    ] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps to forecast from each cutoff.")] = None,
+    cutoffs: Annotated[int, typer.Option(help="How many; the newest lies one horizon before each series' end.")] = 1,
+    stride: Annotated[int, typer.Option(help="Steps from one cutoff to the next.")] = 1,
+    refit_every: Annotated[
+        str | None,
+        typer.Option(help="How many cutoffs, or how much time, from refit to refit.", show_default="about 12 refits"),
+    ] = None,
+    level: Annotated[
+        list[int] | None, typer.Option(help="Of the intervals, in percent; can be repeated.", show_default="80 and 95")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of all randomness.", show_default="0")] = None,
+    panel: Annotated[
+        str | None, typer.Option(help="Instead of a file, replay what is stored of this panel, as it was known then.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="METRICS", help="Write the metrics to this file.")] = None,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FORECASTS", help="Write all forecasts: .csv, .csv.gz or .parquet."),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Replay history: forecast at past cutoffs as live would have done, and score it as the M4 competition does.
+
+    rollcast backtest FILE --interval 1h --season 24 --horizon 48 --cutoffs 10 --stride 24
+
+    rollcast backtest --panel NAME --cutoffs 100
+
+    A row of a file is a step. With --panel, interval, horizon, levels, train window and seed are the panel's.
+    """
+    _check_numbers(horizon=horizon, cutoffs=cutoffs, stride=stride, season=season)
+    with _mendable():
+        _check_targets(json, out_file)
+        every = None if refit_every is None else _refit_every(refit_every)
+        if panel is None:
+            asked = _Options(interval, season, horizon, level, seed)
+            question = _of_file(file, asked, cutoffs, stride)
+        else:
+            given = {"FILE": file, "--interval": interval, "--horizon": horizon, "--season": season}
+            _refuse(panel, given | {"--level": level, "--seed": seed})
+            question = _of_panel(panel, config, cutoffs, stride)
+        if isinstance(every, timedelta) and not question.dated:
+            raise UsageError(f"--refit-every {refit_every}: ds are no times; expected a number of cutoffs, as in 10")
+        _run(question, every or backtest.usual_refits(len(question.history)), json, out_file)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What is asked of a file; None where nothing was said."""
+
+    interval: str | None
+    season: int | None
+    horizon: int | None
+    levels: list[int] | None
+    seed: int | None
+
+
+def _run(question: Question, every: int | timedelta, json: Path | None, forecasts: Path | None) -> None:
+    """Replay, measure, write, tell."""
+    with _progress() as (tell, fitting):
+        replayed = backtest.replay(question.history, every, fit=partial(fit, progress=fitting), tell=tell)
+        found = summary.summarise(question.history, replayed, tell)
+        if forecasts is not None:
+            tell("writing", 0, 1)
+            longfile.write(forecasts, backtest.frames(question.history, replayed))
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(metrics(question, replayed, found)), indent=2) + b"\n")
+    _tell_left_out(question, replayed, found)
+    out.print(_table(found, question.history.asked.levels))
+    out.print(escape(_line(question, replayed, found, every)))
+    for what, path in (("metrics", json), ("forecasts", forecasts)):
+        if path is not None:
+            out.print(escape(f"{what} in {path}"))
+
+
+def metrics(question: Question, replayed: Replayed, found: Summary) -> dict[str, Any]:
+    """What a program wants to know, as JSON can hold it. A mean over nothing is NaN here, and null there."""
+    history = question.history
+    return {
+        **_figures(found.measures[summary.MODEL]),
+        "seconds": round(replayed.seconds, 3),
+        **{name: _figures(measures) for name, measures in found.measures.items()},
+        "kinds": replayed.kinds,
+        "fits": len(replayed.refits),
+        "promoted": sum(refit.fitted.promoted for refit in replayed.refits),
+        "series": found.series,
+        "cutoffs": found.cutoffs,
+        "forecasts": replayed.forecasts,
+        "scored": found.scored,
+        "left_out": found.left_out,
+        "not_forecast": question.pairs - replayed.forecasts,
+        "horizon": history.asked.horizon,
+        "season": history.season,
+        "interval": question.interval,
+        "seed": history.asked.seed,
+    }
+
+
+def _figures(measures: Measures) -> dict[str, Any]:
+    return {
+        "smape": measures.smape,
+        "mase": measures.mase,
+        "owa": measures.owa,
+        "msis": {str(level): value for level, value in measures.msis.items()},
+        "coverage": {str(level): value for level, value in measures.coverage.items()},
+    }
+
+
+def _of_file(path: Path | None, options: _Options, cutoffs: int, stride: int) -> Question:
+    """The history that a file holds. Raises UsageError, LongFileError, BacktestError."""
+    if path is None:
+        raise UsageError("expected a FILE to read, or --panel NAME to replay a panel of the configuration")
+    if options.horizon is None:
+        raise UsageError("--horizon is missing; expected the number of steps to forecast, as in --horizon 24")
+    frequency = None if options.interval is None else _frequency("--interval", options.interval)
+    file = longfile.read(path)
+    if frequency is None and file.dated:
+        frequency = frequencies.infer(rows.times for rows in file.series.values())
+    seasons = set(() if frequency is None else frequency.seasons)
+    season = options.season or min(seasons, default=1)
+    asked = Asked(
+        name=path.name,
+        horizon=options.horizon,
+        lookback=None,
+        levels=_levels(options.levels or LEVELS),
+        seed=options.seed or 0,
+    )
+    seasons |= {season} - {1}
+    history = RowHistory(file, asked, cutoffs=cutoffs, stride=stride, seasons=sorted(seasons), season=season)
+    if file.dropped:
+        err.print(escape(f"{path}: {file.dropped:,} rows without a value in column y are left out"))
+    interval = options.interval or (None if frequency is None else frequency.name)
+    return Question(history, interval, cutoffs * len(file.series), "too little history", file.dated)
+
+
+def _of_panel(name: str, config: Path | None, cutoffs: int, stride: int) -> Question:
+    """The stored history of a configured panel. Raises UsageError, SettingsError, BacktestError."""
+    settings = settings_of(config)
+    (panel,) = panels_named(settings, name)
+    with reading(settings) as sessions, sessions() as session:
+        series = revisions.read(session, panel)
+    if not series:
+        raise UsageError(f"panel {name} has no observations yet; rollcast fetch {name} brings them")
+    history = PanelHistory(panel, series, cutoffs=cutoffs, stride=stride)
+    lacking = "too little history, or no new value since the cutoff before"
+    return Question(history, frequencies.alias(panel.interval), cutoffs * len(series), lacking, dated=True)
+
+
+def _refuse(panel: str, given: Mapping[str, object]) -> None:
+    """Raise UsageError for what a panel's configuration says already."""
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"{option} cannot go with --panel: the configuration of {panel} says it; leave one out")
+
+
+def _check_numbers(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UsageError(f"--{name} {number}: expected a whole number, at least 1")
+    if (numbers["horizon"] or 0) > LONGEST_HORIZON:
+        raise UsageError(f"--horizon {numbers['horizon']}: expected at most {LONGEST_HORIZON:,} steps")
+
+
+def _levels(levels: Sequence[int]) -> tuple[int, ...]:
+    for level in levels:
+        if not 1 <= level <= 99:
+            raise UsageError(f"--level {level}: expected percent, from 1 to 99, as in --level 80 --level 95")
+    return tuple(sorted(set(levels)))
+
+
+def _check_targets(json: Path | None, forecasts: Path | None) -> None:
+    """Tell before hours of work, not after, that its results cannot be written."""
+    for option, path in (("--json", json), ("--out", forecasts)):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            wrong = "is a folder" if path.is_dir() else f"lies in {path.parent}, which is no folder"
+            raise UsageError(f"{option} {path} {wrong}; expected the name of a file to write")
+    if forecasts is not None:
+        longfile.suffix_of(forecasts)
+
+
+def _frequency(option: str, text: str) -> Frequency:
+    """The frequency in this project's own words, as 5m for five minutes, or in pandas'. Raises UsageError."""
+    try:
+        return frequencies.fixed(text, durations.parse(text))
+    except ValueError:
+        pass
+    try:
+        return frequencies.parse(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: {error}") from error
+
+
+def _refit_every(text: str) -> int | timedelta:
+    if not text.isdecimal():
+        return _frequency("--refit-every", text).span
+    if int(text) < 1:
+        raise UsageError(f"--refit-every {text}: expected at least 1 cutoff, or a time as in 7d")
+    return int(text)
+
+
+@contextmanager
+def _mendable() -> Iterator[None]:
+    """What the user can mend, as the command line tells it."""
+    try:
+        yield
+    except (LongFileError, BacktestError) as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Tell, Callable[[int, int], None]]]:
+    """Two lines, what is being done and how far a fit is; nothing where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        work = bar.add_task("reading", total=None)
+        steps = bar.add_task("steps", total=None, visible=False)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(work, description=what, completed=done, total=total)
+            bar.update(steps, visible=what == "fitting", completed=0, total=None)
+
+        def fitting(done: int, total: int) -> None:
+            bar.update(steps, completed=done, total=total)
+
+        yield tell, fitting
+
+
+def _tell_left_out(question: Question, replayed: Replayed, found: Summary) -> None:
+    season = question.history.season
+    missing = question.pairs - replayed.forecasts
+    if missing:
+        err.print(f"{missing:,} of {question.pairs:,} pairs of a series and a cutoff are left out: {question.lacking}")
+    if replayed.unfitted:
+        err.print(
+            f"{_counted(len(replayed.unfitted), 'refit')} could not be done, the last one for: {replayed.unfitted[-1]}"
+        )
+    if found.left_out:
+        err.print(
+            f"{found.left_out:,} of {found.scored:,} pairs are left out of MASE, MSIS and OWA: their history is"
+            f" constant, or no longer than the season, {season}"
+        )
+
+
+def _table(found: Summary, levels: Sequence[int]) -> Table:
+    widest = levels[-1]
+    table = table_of(
+        "forecast by", "sMAPE", "MASE", "OWA", f"MSIS {widest}", *(f"coverage {level}" for level in levels)
+    )
+    for name, measures in found.measures.items():
+        figures = [measures.smape, measures.mase, measures.owa, measures.msis[widest], *measures.coverage.values()]
+        table.add_row(name.replace("_", " "), *(_number(figure) for figure in figures))
+    return table
+
+
+def _number(figure: float) -> str:
+    return "–" if math.isnan(figure) else f"{figure:,.3f}"
+
+
+def _line(question: Question, replayed: Replayed, found: Summary, every: int | timedelta) -> str:
+    """What was fitted and forecast, and how long it took, in one line."""
+    asked, fits = question.history.asked, len(replayed.refits)
+    rejected = fits - sum(refit.fitted.promoted for refit in replayed.refits)
+    kinds = ", ".join(f"{kind} {count}" for kind, count in replayed.kinds.items())
+    if isinstance(every, timedelta):
+        often = f" every {durations.told(every)}"
+    else:
+        often = "" if found.cutoffs == 1 else " at every cutoff" if every == 1 else f" every {every} cutoffs"
+    pairs, cutoffs = _counted(replayed.forecasts, "forecast"), _counted(found.cutoffs, "cutoff")
+    return (
+        f"{_counted(fits, 'fit')}{often} ({kinds}{f'; {rejected} rejected' if rejected else ''}), {pairs} of"
+        f" {found.series:,} series at {cutoffs}, horizon {asked.horizon}, season {question.history.season}, interval"
+        f" {question.interval or 'unknown'}; {replayed.seconds:.1f} s"
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
