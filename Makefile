@@ -1,12 +1,14 @@
-# `make run` starts the daemon, `make test` runs the tests, `make bench` measures the speed of the network. Each makes its
-# virtual environment first where that is missing or old.
-.PHONY: run test check bench clean
+# `make run` starts the daemon, `make test` runs the tests, `make bench` measures the speed of the network,
+# `make bench-accuracy` the accuracy of the forecasts. Each makes its virtual environment first where that is missing or old.
+.PHONY: run test check bench bench-accuracy clean
 VENV := .venv
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
+ACCURACY_VENV := .venv-bench-accuracy
 # The plain way to install in place: the other one costs every start of Python 10 ms.
 EDITABLE := --config-settings editable_mode=compat -e
 BENCH_STAMP := $(BENCH_VENV)/.installed
+ACCURACY_STAMP := $(ACCURACY_VENV)/.installed
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) …"
@@ -38,5 +40,15 @@ $(BENCH_STAMP): pyproject.toml benchmarks/constraints.txt
 bench: $(BENCH_STAMP)
 	$(BENCH_VENV)/bin/python -m benchmarks.rnn
 
+# statsforecast wants an older pandas, so this one has an environment of its own too.
+$(ACCURACY_STAMP): pyproject.toml benchmarks/constraints-accuracy.txt
+	@echo "Installing into $(ACCURACY_VENV) …"
+	@python3 -m venv --clear $(ACCURACY_VENV)
+	@$(ACCURACY_VENV)/bin/pip install --quiet --disable-pip-version-check -c benchmarks/constraints-accuracy.txt $(EDITABLE) '.[bench-accuracy]'
+	@touch $@
+
+bench-accuracy: $(ACCURACY_STAMP)
+	$(ACCURACY_VENV)/bin/python -m benchmarks.accuracy
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(ACCURACY_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

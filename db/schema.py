@@ -2,12 +2,13 @@
 
     series ──< observations          what was learnt, and when; a changed value is a new row
        └────< forecasts >── models   the ledger: one forecast per (series, cutoff, model), never changed
+                 │             └──< promotions   which model serves since when: the newest one's
                  ├──< forecast_steps ──< forecast_bounds
                  ├──< pending_scores a step whose truth is not known yet
                  └──< scores         a step whose truth is known
     runs                             every run of a job: due, started, ended, outcome, reason
 
-Triggers (see the first migration) refuse every change to a row of the ledger.
+Triggers (see the migrations) refuse every change to a row of the ledger, and to a promotion.
 """
 
 from datetime import datetime
@@ -48,7 +49,7 @@ class Observation(Base):
 
 
 class Model(Base):
-    """A fitted candidate. The champion of a panel is the newest promoted one."""
+    """A fitted candidate."""
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("panel", "version"),)
@@ -58,11 +59,23 @@ class Model(Base):
     kind: Mapped[str]
     cutoff: Mapped[datetime]
     trained_at: Mapped[datetime]
-    promoted_at: Mapped[datetime | None]
+    accepted: Mapped[bool]  # by the gate; whether it ever served, its promotions say
     verdict: Mapped[str]
     content: Mapped[bytes] = mapped_column(
         LargeBinary
     )  # npz: weights, configuration, seed, cutoff, fingerprint, trained_at
+
+
+class Promotion(Base):
+    """From here on a model serves its panel: the champion is the model of the newest one, in order of writing."""
+
+    __tablename__ = "promotions"
+    __table_args__ = (Index("ix_promotions_newest", "panel", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    panel: Mapped[str]
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    promoted_at: Mapped[datetime]
+    reason: Mapped[str]
 
 
 class Forecast(Base):
@@ -72,12 +85,15 @@ class Forecast(Base):
     __table_args__ = (
         UniqueConstraint("series_id", "cutoff", "model_id"),
         Index("ix_forecasts_issued", "series_id", "issued_at"),
+        Index("ix_forecasts_of_model", "series_id", "model_id", "cutoff"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
     cutoff: Mapped[datetime]
     issued_at: Mapped[datetime]
+    unit: Mapped[float | None]  # of its intervals: what makes errors of different times comparable
+    scale: Mapped[float | None]  # of MASE: the mean seasonal difference of the series that the model was fitted on
 
 
 class ForecastStep(Base):

@@ -4,26 +4,30 @@
        └──────what came afterwards────────▶ jobs.summary, once all is forecast
 
 Fits are those of live: `jobs.refit.make_task`, `jobs.fit.fit` with the champion of the refit before, and a challenger
-that is not promoted does not serve. What is replayed is a `History`: a file's rows (`jobs.rows`), or a panel of the
-database with every value as it was known then (`jobs.revisions`).
+that is not promoted does not serve. So are forecasts, whose intervals roll on the errors known by their cutoff, and the
+watch over drift (`jobs.drift`), which forces a refit. What is replayed is a `History`: a file's rows (`jobs.rows`), or
+a panel of the database with every value as it was known then (`jobs.revisions`).
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from jobs.calendars import Times
+from jobs.drift import SHARE, Rise, rise
 from jobs.fit import Fitted, fit
 from jobs.forecast import values_seen
+from jobs.live import REMEMBERED
 from jobs.refit import Asked, Fit, NotReadyError, Observed, make_task
 from models.arrays import Array
-from models.errors import ModelError, NotEnoughDataError
+from models.errors import ModelError
 from models.forecaster import Forecast, Forecaster
 
 REFITS = 12  # about so many, unless told how often
@@ -54,6 +58,12 @@ class Known:
         """The newest so many values that were known: (n,)."""
         # An array of its own: nothing leads from it to what came later.
         return self.values[max(0, self.end - newest) : self.end].copy()
+
+    def came(self, later: "Known") -> int:
+        """How many of its targets lie at or before the cutoff of a later one of the same series."""
+        if later.values is self.values:  # a file's rows, whose places may be in any order
+            return min(later.end - self.end, len(self.targets))
+        return int(np.searchsorted(self.target_places, later.cutoff, side="right"))
 
 
 class History(Protocol):
@@ -111,10 +121,11 @@ class Made:
 
 @dataclass(frozen=True)
 class Refitted:
-    """A refit: at which cutoff, what came of it."""
+    """A refit: at which cutoff, what came of it, and the drift that forced it, if any."""
 
     number: int
     fitted: Fitted
+    drift: Rise | None = None
 
 
 @dataclass
@@ -130,6 +141,11 @@ class Replayed:
     def kinds(self) -> dict[str, int]:
         """How many fits came out as each kind, the most frequent first."""
         return dict(Counter(refit.fitted.kind for refit in self.refits).most_common())
+
+    @property
+    def drift_refits(self) -> int:
+        """How many refits drift forced."""
+        return sum(refit.drift is not None for refit in self.refits)
 
     @property
     def forecasts(self) -> int:
@@ -155,41 +171,40 @@ def replay(
     Raises BacktestError where not one forecast comes of it.
     """
     replayed = Replayed()
-    champion: bytes | None = None
-    forecaster: Forecaster | None = None
+    champion: _Champion | None = None
     for number in range(len(history)):
         known = history.known(number)
-        if known and _is_due(history, refit_every, number, replayed.refits):
+        if not known:
+            continue
+        if champion is not None:
+            champion.learn(known)
+        due = _is_due(history, refit_every, number, replayed.refits)
+        drift = None if due or champion is None else _drift(history, refit_every, number, replayed.refits, champion)
+        if due or drift is not None:
             tell("fitting", number, len(history))
-            fitted = _refit(history, number, champion, fit, replayed)
-            if fitted is not None and fitted.promoted:
-                champion, forecaster = fitted.content, load(fitted.content)
-        # Earlier forecasts are in `replayed.made`: of those whose targets came by now, the errors are known here.
-        if forecaster is not None and known:
+            champion = _refit(history, number, champion, fit, load, replayed, drift)
+        if champion is not None:
             tell("forecasting", number, len(history))
             began = perf_counter()
-            made = _forecast(forecaster, known)
+            made = champion.forecast(number, known)
             replayed.seconds += perf_counter() - began
             if made.known:
                 replayed.made.append(made)
     if not replayed.made:
-        why = (replayed.unfitted or ["no series has as many values as the model takes in"])[-1]
+        why = (replayed.unfitted or ["no series has a value to forecast from"])[-1]
         raise BacktestError(f"nothing can be forecast: {why}; ask for fewer cutoffs or a shorter horizon")
     return replayed
 
 
-def forecast_all(forecaster: Forecaster, contexts: Mapping[str, Array]) -> dict[str, Forecast]:
-    """The forecasts of many series, each after its context (n,); without those whose context is too short.
+def forecast_all(
+    forecaster: Forecaster, contexts: Mapping[str, Array], live: Mapping[str, Array] = MappingProxyType({})
+) -> dict[str, Forecast]:
+    """The forecasts of many series, each after its context (n,); without those that hold no numbers to use.
 
-    The one place that knows how a forecaster is asked.
+    live: of a series, the errors of the forecasts so far, (m, H). The one place that knows how a forecaster is asked.
     """
-    made = {}
-    for name, context in contexts.items():
-        try:
-            made[name] = forecaster.forecast(name, context)
-        except NotEnoughDataError:
-            continue
-    return made
+    usable = {name: context for name, context in contexts.items() if len(context) and np.isfinite(context).all()}
+    return forecaster.forecast(usable, live)
 
 
 def frames(history: History, replayed: Replayed) -> Iterator[pd.DataFrame]:
@@ -219,27 +234,120 @@ def _is_due(history: History, every: int | timedelta, number: int, refits: Seque
     return history.moment(number) - history.moment(last) >= every
 
 
-def _refit(history: History, number: int, champion: bytes | None, fit: Fit, replayed: Replayed) -> Fitted | None:
-    """Fit a challenger at a cutoff, and take down what came of it; None where it cannot be done."""
+def _drift(
+    history: History, every: int | timedelta, number: int, refits: Sequence[Refitted], champion: "_Champion"
+) -> Rise | None:
+    """The drift that forces a refit at a cutoff, once the one before has cooled down as in `jobs.drift.cool_down`."""
+    last, overlap = refits[-1].number, champion.overlap()
+    passed = number - last
+    share = passed / every if isinstance(every, int) else (history.moment(number) - history.moment(last)) / every
+    return champion.rise(overlap) if passed >= overlap and share >= 1.0 / SHARE else None
+
+
+def _refit(
+    history: History,
+    number: int,
+    champion: "_Champion | None",
+    fit: Fit,
+    load: Load,
+    replayed: Replayed,
+    drift: Rise | None,
+) -> "_Champion | None":
+    """Fit a challenger at a cutoff, and take down what came of it. Returns the champion from there on."""
     seen = history.observed(number)
     began = perf_counter()
     try:
-        # The cutoff's own time, not the clock's: the same history gives the same bytes.
-        task = make_task(history.asked, seen, champion=champion, trained_at=history.moment(number))
+        task = make_task(
+            history.asked,
+            seen,
+            champion=None if champion is None else champion.content,
+            unseen={} if champion is None else _unseen(seen, champion.seen),
+            trained_at=history.moment(number),  # not the clock's: the same history gives the same bytes
+        )
         fitted = fit(task)
     except (NotReadyError, ModelError) as error:
         replayed.unfitted.append(str(error))
-        return None
+        return champion
     finally:
         replayed.seconds += perf_counter() - began
-    replayed.refits.append(Refitted(number, fitted))
-    return fitted
+    replayed.refits.append(Refitted(number, fitted, drift))
+    if champion is not None and not fitted.promoted:
+        champion.proved = number
+        return champion
+    return _Champion(fitted.content, load(fitted.content), seen, number) if fitted.promoted else None
 
 
-def _forecast(forecaster: Forecaster, known: Sequence[Known]) -> Made:
-    newest = values_seen(forecaster)
-    answers = forecast_all(forecaster, {each.name: each.context(newest) for each in known})
-    answered = [each for each in known if each.name in answers]
-    chosen = [answers[each.name] for each in answered]
-    mean, lo, hi = (np.array([getattr(each, part) for each in chosen]) for part in ("mean", "lo", "hi"))
-    return Made(answered, mean, lo, hi)
+def _unseen(seen: Observed, before: Observed) -> dict[str, int]:
+    """How many newest values of each series the fit of what had been observed before did not know."""
+    if seen.times:
+        return seen.after(before.cutoff)
+    lengths, earlier = ({name: sum(map(len, runs)) for name, runs in each.histories.items()} for each in (seen, before))
+    return {name: length - earlier.get(name, 0) for name, length in lengths.items()}
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A champion's forecast of one series."""
+
+    number: int  # of its cutoff
+    known: Known
+    mean: Array  # (H,)
+    unit: float
+
+
+class _Champion:
+    """The model that serves, what it was fitted on, and what it has forecast so far."""
+
+    def __init__(self, content: bytes, forecaster: Forecaster, seen: Observed, number: int) -> None:
+        self.content = content
+        self.forecaster = forecaster
+        self.seen = seen
+        self.proved = number  # the cutoff at which it was promoted, or kept its place in a refit
+        self._past: dict[str, deque[_Past]] = {}
+        self._newest: dict[str, Known] = {}
+
+    def learn(self, known: Sequence[Known]) -> None:
+        """Take in what is known at a cutoff."""
+        self._newest |= {each.name: each for each in known}
+
+    def forecast(self, number: int, known: Sequence[Known]) -> Made:
+        """Forecast some series at a cutoff."""
+        self.learn(known)
+        newest = values_seen(self.forecaster)
+        contexts = {each.name: each.context(newest) for each in known}
+        answers = forecast_all(self.forecaster, contexts, {each.name: self._errors(each.name)[1] for each in known})
+        answered = [each for each in known if each.name in answers]
+        chosen = [answers[each.name] for each in answered]
+        for each, answer in zip(answered, chosen, strict=True):
+            past = self._past.setdefault(each.name, deque(maxlen=REMEMBERED))
+            past.append(_Past(number, each, answer.mean, answer.unit))
+        mean, lo, hi = (np.array([getattr(each, part) for each in chosen]) for part in ("mean", "lo", "hi"))
+        return Made(answered, mean, lo, hi)
+
+    def rise(self, overlap: float) -> Rise | None:
+        """The drift of its live errors since it proved itself."""
+        found = [self._errors(name, self.proved) for name in self._past]
+        if not found:
+            return None
+        cutoffs, errors = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return rise(cutoffs, errors, self.forecaster.expected_, overlap)
+
+    def overlap(self) -> float:
+        """How many cutoffs lie within one horizon."""
+        steps = [past[-2].known.came(past[-1].known) for past in self._past.values() if len(past) > 1]
+        return self.forecaster.horizon / max(1.0, float(np.median(steps))) if steps else 1.0
+
+    def _errors(self, name: str, since: int = 0) -> tuple[Times, Array]:
+        """The errors of the forecasts of a series from a cutoff on: the cutoffs' numbers (n,), and (n, H), NaN where
+        the truth is not known yet.
+        """
+        past = [each for each in self._past.get(name, ()) if each.number >= since]
+        horizon = self.forecaster.horizon
+        values = np.full((len(past), horizon), np.nan)
+        for row, each in zip(values, past, strict=True):
+            came = each.known.came(self._newest[name])
+            row[:came] = each.known.targets[:came]
+        means = np.array([each.mean for each in past]).reshape(-1, horizon)
+        units = np.array([each.unit for each in past]).reshape(-1, 1)
+        numbers = np.array([each.number for each in past], dtype=np.int64)
+        return numbers, self.forecaster.live_errors(values, means, units)

@@ -20,10 +20,10 @@ class Task:
     histories: dict[str, list[Array]]  # of each series its segments
     seasons: tuple[int, ...]
     horizon: int
-    lookback: int | None
     levels: tuple[int, ...]
     seed: int
     champion: bytes | None
+    unseen: dict[str, int]  # of each series, how many of its newest values came after the champion's cutoff
     about: dict[str, Any]  # kept inside the model's bytes
     cutoff: datetime
 
@@ -34,7 +34,7 @@ class Fitted:
 
     content: bytes
     kind: str
-    promoted: bool
+    promoted: bool  # by the gate
     verdict: str
 
     def __str__(self) -> str:
@@ -42,17 +42,17 @@ class Fitted:
 
 
 def fit(task: Task, progress: Progress | None = None) -> Fitted:
-    """Fit a challenger and hold it against the champion."""
-    challenger = Forecaster(
-        task.horizon, seasons=task.seasons, lookback=task.lookback, levels=task.levels, seed=task.seed
-    ).fit(task.histories, progress)
-    promoted, verdict = True, challenger.verdict_.reason
+    """Fit a challenger, warm from the champion where there is one, and hold it against it."""
+    champion, unreadable = None, ""
     if task.champion is not None:
         try:
             champion, _ = Forecaster.from_bytes(task.champion)
         except BadModelBytesError as error:
-            verdict = f"{verdict}; the champion cannot be read: {error}"
-        else:
-            promoted, compared = challenger.outdoes(champion, task.histories)
-            verdict = f"{verdict}; {compared}"
+            unreadable = f"the champion cannot be read: {error}"
+    challenger = Forecaster(task.horizon, seasons=task.seasons, levels=task.levels, seed=task.seed)
+    challenger.fit(task.histories, progress, champion)
+    promoted, compared = True, unreadable
+    if champion is not None:
+        promoted, compared = challenger.outdoes(champion, task.histories, task.unseen)
+    verdict = "; ".join(told for told in (challenger.verdict_.reason, compared) if told)
     return Fitted(challenger.to_bytes(task.about), challenger.kind_, promoted, verdict)

@@ -7,14 +7,18 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.engine import Sessions, writing
+from db.engine import Sessions, reading, writing
 from db.queries import NewStep, Pair
-from db.schema import Model
+from db.schema import Model, Series
 from db.times import from_us
 from jobs import calendars, grid
-from jobs.panel import Panel
+from jobs.live import live_errors
+from jobs.panel import Clock, Panel
+from models.arrays import Array
 from models.errors import BadModelBytesError, ModelError
 from models.forecaster import Forecaster
+
+BATCH = 20  # series a transaction, so that nobody waits long for the lock
 
 
 class NoModelError(Exception):
@@ -28,37 +32,61 @@ class Issued:
     forecasts: dict[str, list[NewStep]] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.forecasts or self.lacking)
+
     def __str__(self) -> str:
         return "; ".join(
             [f"{len(self.forecasts)} issued", *(f"{name}: {reason}" for name, reason in self.lacking.items())]
         )
 
 
-def forecast(sessions: Sessions, panel: Panel, now: datetime) -> Issued:
-    """Forecast every series of the panel from what is known as of `now`. A forecast issued before is not issued again.
+@dataclass(frozen=True)
+class Made:
+    """A forecast about to be issued."""
 
-    Reading and writing are one transaction, so that nothing can be learnt in between. Raises NoModelError where there
-    is no model.
+    steps: list[NewStep]
+    unit: float  # of its intervals
+    scale: float  # of MASE
+
+
+def forecast(sessions: Sessions, panel: Panel, clock: Clock) -> Issued:
+    """Forecast every series of the panel from what is known now. A forecast issued before is not issued again.
+
+    Reading and writing a series are one transaction, so that nothing can be learnt in between; the clock is read once
+    that holds the write lock. Raises NoModelError where there is no model.
     """
     issued = Issued()
-    with writing(sessions) as session:
+    with reading(sessions) as session:
         served = serving(session, panel)
-        if served is None:
-            raise NoModelError("no model yet that this version can read")
-        champion, forecaster = served
-        for series in queries.series_of_panel(session, panel.name):
-            cutoff = queries.newest_ts(session, series.id, now)
-            if cutoff is None or queries.is_issued(session, series.id, cutoff, champion.id):
-                continue
-            pairs = context(session, series.id, forecaster, as_of=now, cutoff=cutoff)
-            try:
-                steps = forecast_steps(forecaster, panel, series.name, pairs)
-            except ModelError as error:
-                issued.lacking[series.name] = str(error)
-                continue
-            if queries.issue(session, series.id, champion.id, cutoff, now, steps):
-                issued.forecasts[series.name] = steps
+        series = queries.series_of_panel(session, panel.name)
+    if served is None:
+        raise NoModelError("no model yet that this version can read")
+    for first in range(0, len(series), BATCH):
+        with writing(sessions) as session:
+            now = clock()
+            for each in series[first : first + BATCH]:
+                _forecast(session, panel, each, served, now, issued)
     return issued
+
+
+def _forecast(
+    session: Session, panel: Panel, series: Series, served: tuple[Model, Forecaster], now: datetime, issued: Issued
+) -> None:
+    """Forecast one series, unless it has been done."""
+    champion, forecaster = served
+    cutoff = queries.newest_ts(session, series.id, now)
+    if cutoff is None or queries.is_issued(session, series.id, cutoff, champion.id):
+        return
+    pairs = context(session, series.id, forecaster, as_of=now, cutoff=cutoff)
+    errors = live_errors(session, series.id, champion.id, forecaster, as_of=now, cutoff=cutoff)
+    try:
+        made = make(forecaster, panel, series.name, pairs, errors)
+    except ModelError as error:
+        issued.lacking[series.name] = str(error)
+        return
+    if queries.issue(session, series.id, champion.id, cutoff, now, made.steps, unit=made.unit, scale=made.scale):
+        issued.forecasts[series.name] = made.steps
 
 
 def serving(session: Session, panel: Panel) -> tuple[Model, Forecaster] | None:
@@ -86,18 +114,18 @@ def values_seen(forecaster: Forecaster) -> int:
     return 2 * forecaster.lookback_ + calendars.DAYS_LOOKED_AT
 
 
-def forecast_steps(forecaster: Forecaster, panel: Panel, name: str, pairs: Sequence[Pair]) -> list[NewStep]:
-    """The steps that a forecaster sees after these observations. Depends on its arguments alone: the same ones give
-    the same bits.
+def make(forecaster: Forecaster, panel: Panel, name: str, pairs: Sequence[Pair], errors: Array) -> Made:
+    """What a forecaster sees after these observations, and these live errors (n, H). Depends on its arguments alone:
+    the same ones give the same bits.
 
-    Raises ModelError where the run of consecutive observations up to the cutoff is too short, or no numbers to use.
+    Raises ModelError where the observations are no numbers to use.
     """
     times = [ts for ts, _ in pairs]
     weekmask = calendars.days(panel.interval, times)
     run = grid.segments(pairs, panel.interval, weekmask, forecaster.horizon)[-1]
-    made = forecaster.forecast(name, run)
+    made = forecaster.forecast({name: run}, {name: errors})[name]
     targets = calendars.next_times(times[-1], panel.interval, weekmask, forecaster.horizon)
-    return [
+    steps = [
         NewStep(
             target_ts=from_us(target),
             mean=float(made.mean[k]),
@@ -106,3 +134,4 @@ def forecast_steps(forecaster: Forecaster, panel: Panel, name: str, pairs: Seque
         )
         for k, target in enumerate(targets)
     ]
+    return Made(steps, made.unit, made.scale)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from jobs.sources.base import Source
 
 Clock = Callable[[], datetime]
+Promote = Literal["managed", "manual"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Panel:
     train_window: timedelta  # the span of history that a refit uses, back from the newest observation
     expire_after: timedelta | None = None  # after the cutoff; None: when the last step's target has passed
     levels: tuple[int, ...] = (80, 95)  # percent
-    lookback: int | None = None  # steps; None: found at each refit
+    promote: Promote = "managed"  # who lets a challenger serve: the gate alone, or a person
     keep_forecasts: timedelta | None = None  # with their scores; None: for ever, as with the next two
     keep_observations: timedelta | None = None
     keep_models: timedelta | None = None

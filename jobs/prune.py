@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from db import queries
 from db.engine import Sessions, reading
 from jobs.due import RUNS_LOOKED_AT
+from jobs.live import REMEMBERED
 from jobs.panel import Panel
 
 EVERY = timedelta(hours=1)
@@ -32,13 +33,13 @@ def keeps_all(panel: Panel) -> bool:
 def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
     """Delete forecasts (with their scores and the record of runs), observations and models older than the panel keeps.
 
-    What still serves stays: the latest forecast of each series, the champion, every model that a forecast refers to,
-    and the observations that a refit uses or a kept forecast was made from.
+    What still serves stays: the latest forecast of each series, the champion and the model before it, every model that
+    a forecast refers to, the observations that a refit uses, and the observations and forecasts that a kept forecast
+    was made from.
     """
     pruned = Pruned()
     if panel.keep_forecasts is not None:
-        while deleted := _delete_forecasts(sessions, panel, now - panel.keep_forecasts):
-            pruned.forecasts += deleted
+        pruned.forecasts = _delete_forecasts(sessions, panel, now - panel.keep_forecasts)
         with sessions.begin() as session:
             queries.delete_runs(session, panel.name, now - panel.keep_forecasts, RUNS_LOOKED_AT)
     if panel.keep_observations is not None:
@@ -53,8 +54,12 @@ def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
 
 
 def _delete_forecasts(sessions: Sessions, panel: Panel, before: datetime) -> int:
-    with sessions.begin() as session:
-        return queries.delete_forecasts(session, panel.name, before, BATCH)
+    with reading(sessions) as session:
+        ids = queries.forgettable_forecasts(session, panel.name, before, REMEMBERED)
+    for first in range(0, len(ids), BATCH):
+        with sessions.begin() as session:
+            queries.delete_forecasts(session, ids[first : first + BATCH])
+    return len(ids)
 
 
 def _delete_observations(sessions: Sessions, panel: Panel, series_id: int, before: datetime, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Refit: fit a challenger on what is known now, and let it serve if the gate says so.
+"""Refit: fit a challenger on what is known now, and let it serve if the gate says so and nobody else is to be asked.
 
 Reading and storing happen here; the fit itself is `jobs.fit.fit`, which a worker process runs. What a fit is made of
 is put together by `observe` and `make_task`, which know no database: a backtest calls the same ones.
@@ -6,22 +6,24 @@ is put together by `observe` and `make_task`, which know no database: a backtest
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from db import queries
 from db.engine import Sessions, reading
 from db.queries import Pair
-from db.times import from_us
+from db.times import from_us, to_us
 from jobs import calendars, grid
+from jobs.calendars import Times
 from jobs.fit import Fitted, Task
 from jobs.forecast import serving
 from jobs.panel import Panel
 from models.arrays import Array
-from models.forecaster import values_needed
+from models.forecaster import ORIGINS_NEEDED, Forecaster, origins, values_needed
 
 
 class NotReadyError(Exception):
@@ -37,14 +39,13 @@ class Asked:
 
     name: str  # of the panel
     horizon: int
-    lookback: int | None
     levels: tuple[int, ...]
     seed: int
 
     @classmethod
     def of(cls, panel: Panel) -> Self:
         """What a configured panel asks for."""
-        return cls(panel.name, panel.horizon, panel.lookback, panel.levels, panel.seed)
+        return cls(panel.name, panel.horizon, panel.levels, panel.seed)
 
 
 @dataclass(frozen=True)
@@ -55,39 +56,61 @@ class Observed:
     seasons: tuple[int, ...]  # that the series may have, in steps
     cutoff: datetime  # the time of the newest value
     fingerprint: str  # of the data
+    times: dict[str, Times] = field(default_factory=dict)  # of each series' observations, where it has a calendar
+
+    def after(self, cutoff: datetime) -> dict[str, int]:
+        """How many observations of each series came after a moment."""
+        return {name: int(np.count_nonzero(times > to_us(cutoff))) for name, times in self.times.items()}
 
 
-def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Fitted:
+@dataclass(frozen=True)
+class Refitted:
+    """What a refit did."""
+
+    fitted: Fitted
+    promoted: bool  # whether it serves now
+
+    def __str__(self) -> str:
+        if self.fitted.promoted and not self.promoted:
+            return f"{self.fitted.kind} waits to be promoted: {self.fitted.verdict}"
+        return str(self.fitted)
+
+
+def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Refitted:
     """Fit a challenger on the panel's observations as of `now`, store it, and promote it if it won.
 
-    Raises NotReadyError where there are too few observations, and whatever `fit` raises.
+    Of a panel whose promotions are a person's it waits instead, unless no model serves that answers what the panel
+    asks. Raises NotReadyError where there are too few observations, and whatever `fit` raises.
     """
     with reading(sessions) as session:
         task = prepare(session, panel, now)
     fitted = fit(task)
     with sessions.begin() as session:
-        queries.add_model(
+        model = queries.add_model(
             session,
             panel.name,
             kind=fitted.kind,
             cutoff=task.cutoff,
             trained_at=now,
-            promoted_at=now if fitted.promoted else None,
+            accepted=fitted.promoted,
             verdict=fitted.verdict,
             content=fitted.content,
         )
-    return fitted
+        promoted = fitted.promoted and (panel.promote == "managed" or not is_served(session, panel))
+        if promoted:
+            queries.promote(session, model, now, "won its refit")
+    return Refitted(fitted, promoted)
 
 
 def is_served(session: Session, panel: Panel) -> bool:
-    """Whether the panel has a champion that answers what the panel asks: its horizon and its levels."""
+    """Whether the panel has a champion that answers what the panel asks."""
     served = serving(session, panel)
-    return served is not None and (served[1].horizon, served[1].levels) == (panel.horizon, panel.levels)
+    return served is not None and answers_to(served[1], panel)
 
 
-def observations_needed(panel: Panel) -> int:
-    """How many consecutive observations of one series a first model needs."""
-    return values_needed(panel.horizon, panel.lookback)
+def answers_to(forecaster: Forecaster, panel: Panel) -> bool:
+    """Whether a forecaster answers what the panel asks: its horizon and its levels."""
+    return (forecaster.horizon, tuple(forecaster.levels)) == (panel.horizon, panel.levels)
 
 
 def prepare(session: Session, panel: Panel, now: datetime) -> Task:
@@ -98,31 +121,42 @@ def prepare(session: Session, panel: Panel, now: datetime) -> Task:
         if last is not None:
             start = last - panel.train_window
             pairs[series.name] = queries.observations(session, series.id, as_of=now, start=start)
-    model = queries.champion(session, panel.name)
-    champion = None if model is None else model.content
-    return make_task(Asked.of(panel), observe(panel, pairs), champion=champion, trained_at=now)
+    champion = queries.champion(session, panel.name)
+    seen = observe(panel, pairs)
+    return make_task(
+        Asked.of(panel),
+        seen,
+        champion=None if champion is None else champion.content,
+        unseen={} if champion is None else seen.after(champion.cutoff),
+        trained_at=now,
+    )
 
 
 def observe(panel: Panel, pairs: Mapping[str, Sequence[Pair]]) -> Observed:
     """Lay the observations of each series, in order of time and at least one, on the panel's calendar."""
     histories: dict[str, list[Array]] = {}
+    times: dict[str, Times] = {}
     fingerprint = hashlib.sha256()
     weekmask, newest = None, 0
     for name, known in pairs.items():
-        weekmask = calendars.days(panel.interval, [ts for ts, _ in known])
+        times[name] = np.array([ts for ts, _ in known], dtype=np.int64)
+        weekmask = calendars.days(panel.interval, times[name])
         histories[name] = grid.segments(known, panel.interval, weekmask, panel.horizon)
         fingerprint.update(repr((name, list(known))).encode())
         newest = max(newest, known[-1][0])
     seasons = calendars.seasons(panel.interval, weekmask)
-    return Observed(histories, seasons, from_us(newest), fingerprint.hexdigest())
+    return Observed(histories, seasons, from_us(newest), fingerprint.hexdigest(), times)
 
 
-def make_task(asked: Asked, seen: Observed, *, champion: bytes | None, trained_at: datetime) -> Task:
-    """The fit of what was observed. Raises NotReadyError where no series has enough consecutive values."""
-    longest = max((len(run) for runs in seen.histories.values() for run in runs), default=0)
-    needed = values_needed(asked.horizon, asked.lookback)
-    if longest < needed:
-        raise NotReadyError(f"{longest} of the {needed} consecutive observations that a first model needs")
+def make_task(
+    asked: Asked, seen: Observed, *, champion: bytes | None, unseen: dict[str, int], trained_at: datetime
+) -> Task:
+    """The fit of what was observed. unseen: of each series, how many of its newest values the champion was fitted
+    without. Raises NotReadyError where there are too few consecutive values.
+    """
+    short = lacking([[len(run) for run in runs] for runs in seen.histories.values()], asked.horizon)
+    if short is not None:
+        raise NotReadyError(short.told)
     about = {
         "panel": asked.name,
         "seed": asked.seed,
@@ -134,10 +168,35 @@ def make_task(asked: Asked, seen: Observed, *, champion: bytes | None, trained_a
         histories=seen.histories,
         seasons=seen.seasons,
         horizon=asked.horizon,
-        lookback=asked.lookback,
         levels=asked.levels,
         seed=asked.seed,
         champion=champion,
+        unseen=unseen,
         about=about,
         cutoff=seen.cutoff,
     )
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What a panel has too few of for a first model, in words, and how many steps it will take at least."""
+
+    told: str
+    steps: int
+
+
+def lacking(lengths: Sequence[Sequence[int]], horizon: int) -> Lacking | None:
+    """What runs of so many consecutive values, one list a series, lack for a first model; None where they suffice."""
+    runs = [length for series in lengths for length in series]
+    found = origins(runs, horizon)
+    if found >= ORIGINS_NEEDED:
+        return None
+    longest, needed = max(runs, default=0), values_needed(horizon)
+    if len(lengths) <= 1:
+        told = f"{longest} of the {needed} consecutive observations that a first model needs"
+        return Lacking(told, needed - longest)
+    told = (
+        f"{found} of the {ORIGINS_NEEDED} forecasts to learn from that a first model needs, over {len(lengths)} series"
+        f" of at most {longest} consecutive observations"
+    )
+    return Lacking(told, -(-(ORIGINS_NEEDED - found) // len(lengths)))

@@ -16,12 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import BigInteger, select, type_coerce
 from sqlalchemy.orm import Session
 
 from db import queries
 from db.queries import Pair
-from db.schema import Observation
 from db.times import MICROSECOND, from_us
 from jobs import calendars, grid
 from jobs.backtest import BacktestError, Known
@@ -65,17 +63,9 @@ def read(session: Session, panel: Panel) -> dict[str, Revisions]:
     """All that was ever learnt of a panel's series, by name; without those that have no observation."""
     found = {}
     for series in queries.series_of_panel(session, panel.name):
-        rows = session.execute(
-            select(
-                type_coerce(Observation.ts, BigInteger),
-                type_coerce(Observation.observed_at, BigInteger),
-                Observation.value,
-            )
-            .where(Observation.series_id == series.id)
-            .order_by(Observation.ts, Observation.observed_at)
-        ).all()
+        rows = queries.revisions(session, series.id)
         if rows:
-            found[series.name] = _revisions([(ts, learnt_at, value) for ts, learnt_at, value in rows])
+            found[series.name] = _revisions(rows)
     return found
 
 

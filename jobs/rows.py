@@ -42,8 +42,9 @@ class RowHistory:
         needed = asked.horizon + MIN_ROWS
         if rows < needed:
             raise BacktestError(
-                f"{file.path}: no series is long enough: the longest, {longest}, has {rows} rows, and a horizon of"
-                f" {asked.horizon} needs {needed}; ask for a horizon of at most {max(1, rows - MIN_ROWS)}"
+                f"{file.path}: no series is long enough: the longest, {longest}, has {rows} row{'s'[: rows > 1]}, and a"
+                f" horizon of {asked.horizon} needs {needed}"
+                + (f"; ask for a horizon of at most {rows - MIN_ROWS}" if rows > MIN_ROWS else "")
             )
         self._cutoffs = min(cutoffs, 1 + (rows - needed) // stride)  # before the oldest of these there is no pair
 

@@ -39,12 +39,14 @@ def run(
     work: Callable[[], T],
     *,
     due: datetime | None = None,
+    because: str = "",
     keep_idle: bool = True,
 ) -> Ended[T]:
     """Do the work and record the run.
 
     The outcome is `ok`, with the result in words; `waiting` where it is too early; `interrupted` at a shutdown; else
-    `failed`. Without keep_idle, a good run whose result is falsy leaves no record.
+    `failed`. because: what made it run out of its turn, told before the reason. Without keep_idle, a good run whose
+    result is falsy leaves no record.
     """
     started = clock()
     try:
@@ -68,6 +70,7 @@ def run(
         outcome, reason = "failed", one_line(error)
         log.exception("%s  %s failed", panel, job)
     finally:  # for Ctrl-C too, which is no Exception
+        reason = "; ".join(told for told in (because, reason) if told)
         try:
             with sessions.begin() as session:
                 if outcome == "ok" and not result and not keep_idle:

@@ -3,7 +3,8 @@
     fetch ──new observations──▶ score ──▶ forecast        a chain, in one thread a panel
     refit ──promoted──▶ forecast                          in its own thread, which waits for a worker process
 
-A panel without a model is refitted as soon as it has enough observations. Each job has one date in APScheduler, set
+A panel without a model is refitted as soon as it has enough observations, one whose live errors drift ahead of its
+turn. What the command line promotes is seen at the next tick, and forecasts. Each job has one date in APScheduler, set
 anew when it ends; the memory store is enough, because all dates come from the table of runs.
 """
 
@@ -21,14 +22,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import queries
 from db.engine import Sessions, reading
 from db.queries import NewStep
+from jobs.drift import Drift, drift, is_cool
 from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, next_due
 from jobs.fetch import fetch
-from jobs.fit import Fitted, fit
+from jobs.fit import fit
 from jobs.forecast import Issued, forecast, serving
 from jobs.panel import Clock, Panel
 from jobs.prune import EVERY as PRUNE_EVERY
 from jobs.prune import keeps_all, prune
-from jobs.refit import NotReadyError, is_served, prepare, refit
+from jobs.refit import NotReadyError, Refitted, is_served, prepare, refit
 from jobs.runner import run
 from jobs.score import score
 from jobs.workers import Workers
@@ -52,6 +54,7 @@ class Scheduler:
         self._cache_dir = cache_dir
         self._beat: datetime | None = None
         self._refitting: set[str] = set()  # panels
+        self._promotions: dict[str, int] = {}  # of each panel the newest one seen
         self._executors = {
             "default": ThreadPoolExecutor(1),
             "fetch": ThreadPoolExecutor(len(panels)),  # so that one hung source never holds another
@@ -69,6 +72,7 @@ class Scheduler:
         """Take up the work where the last process left it."""
         with self._sessions.begin() as session:
             queries.interrupt_runs(session, self._clock())
+            self._promotions = queries.newest_promotions(session)
         self._apscheduler.add_job(self._tick, "interval", seconds=BEAT.total_seconds(), next_run_time=self._clock())
         for panel in self._panels:
             # What was fetched before the last process ended may not have been scored and forecast from.
@@ -96,6 +100,23 @@ class Scheduler:
 
     def _tick(self) -> None:
         self._beat = self._clock()
+        try:
+            for panel in self._newly_promoted():
+                self._apscheduler.add_job(
+                    self._forecast,
+                    args=[panel, True],
+                    id=f"serve {panel.name}",
+                    executor="fetch",
+                    replace_existing=True,
+                )
+        except SQLAlchemyError:
+            log.exception("the database does not say which models serve; asking again")
+
+    def _newly_promoted(self) -> list[Panel]:
+        """The panels that have another promotion than when this was asked last."""
+        with reading(self._sessions) as session:
+            before, self._promotions = self._promotions, queries.newest_promotions(session)
+        return [panel for panel in self._panels if self._promotions.get(panel.name) != before.get(panel.name)]
 
     def _take_up(self, panel: Panel) -> None:
         try:
@@ -106,13 +127,13 @@ class Scheduler:
             if not keeps_all(panel):
                 self._plan_prune(panel)
 
-    def _set_date(self, work: Callable[[Panel, datetime], None], job: str, panel: Panel, due: datetime) -> None:
+    def _set_date(self, work: Callable[..., None], job: str, panel: Panel, due: datetime, *more: str) -> None:
         """The date of a panel's next run of a job; it has one at a time."""
         self._apscheduler.add_job(
             work,
             "date",
             run_date=due,
-            args=[panel, due],
+            args=[panel, due, *more],
             id=f"{job} {panel.name}",
             executor=job,
             replace_existing=True,
@@ -138,17 +159,19 @@ class Scheduler:
 
     def _score_and_forecast(self, panel: Panel) -> None:
         def work() -> int:
-            return score(self._sessions, panel, self._clock())
+            return score(self._sessions, panel, self._clock)
 
-        run(self._sessions, self._clock, "score", panel.name, work, keep_idle=False)
+        scored = run(self._sessions, self._clock, "score", panel.name, work, keep_idle=False).result
         if self._has_model(panel):
             self._forecast(panel)
+        if scored and panel.name not in self._refitting and self._drift(panel) is not None:
+            self._plan_refit(panel)
 
     def _forecast(self, panel: Panel, announce: bool = False) -> None:
         """Forecast, and tell the log; of a fast panel only where it has a new model, lest the log be nothing else."""
 
         def work() -> Issued:
-            return forecast(self._sessions, panel, self._clock())
+            return forecast(self._sessions, panel, self._clock)
 
         issued = run(self._sessions, self._clock, "forecast", panel.name, work, keep_idle=False).result
         if issued is not None and (announce or panel.interval >= SLOW):
@@ -158,7 +181,9 @@ class Scheduler:
     # ── refit ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _plan_refit(self, panel: Panel) -> None:
-        """Set the date of the next refit; none where there are too few observations: the next fetch asks again."""
+        """Set the date of the next refit: now where there is drift; none where there are too few observations: the next
+        fetch asks again.
+        """
         every = panel.refit_every
         try:
             with reading(self._sessions) as session:
@@ -169,24 +194,38 @@ class Scheduler:
             return
         except Exception:  # whatever is wrong, the refit will meet it too, put it on record and be tried again
             log.exception("%s  cannot tell whether it is ready for a refit", panel.name)
-        self._set_date(self._refit, "refit", panel, self._due(panel, "refit", every))
+        due, because = self._due(panel, "refit", every), ""
+        if due > self._clock() and (drifted := self._drift(panel)) is not None:
+            due, because = self._clock(), str(drifted)
+        self._set_date(self._refit, "refit", panel, due, because)
 
-    def _refit(self, panel: Panel, due: datetime) -> None:
+    def _refit(self, panel: Panel, due: datetime, because: str) -> None:
         self._refitting.add(panel.name)
         try:
-            log.info("%s  refit begins", panel.name)
+            log.info("%s  refit begins%s", panel.name, because and f", {because}")
 
-            def work() -> Fitted:
+            def work() -> Refitted:
                 return refit(self._sessions, panel, self._clock(), partial(self._workers.call, fit))
 
-            fitted = run(self._sessions, self._clock, "refit", panel.name, work, due=due).result
-            if fitted is not None:
-                log.info("%s  %s", panel.name, fitted)
-            if fitted is not None and fitted.promoted:
+            refitted = run(self._sessions, self._clock, "refit", panel.name, work, due=due, because=because).result
+            if refitted is not None:
+                log.info("%s  %s", panel.name, refitted)
+            if refitted is not None and refitted.promoted:
                 self._forecast(panel, announce=True)
         finally:
             self._refitting.discard(panel.name)
             self._plan_refit(panel)
+
+    def _drift(self, panel: Panel) -> Drift | None:
+        """The drift that may force a refit now."""
+        try:
+            with reading(self._sessions) as session:
+                now = self._clock()
+                cool = is_cool(panel, queries.newest_runs(session, panel.name, "refit", 1), now)
+                return drift(session, panel, now) if cool else None
+        except Exception:  # what cannot be watched must not end what can be done
+            log.exception("%s  cannot tell whether its errors drift", panel.name)
+            return None
 
     # ── prune ───────────────────────────────────────────────────────────────────────────────────────────────────
 

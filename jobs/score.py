@@ -1,18 +1,18 @@
 """Score: hold each forecast step against the truth once that has arrived."""
 
-from datetime import datetime
-
 from db import queries
-from db.engine import Sessions
-from jobs.panel import Panel
+from db.engine import Sessions, writing
+from jobs.panel import Clock, Panel
 
 
-def score(sessions: Sessions, panel: Panel, now: datetime) -> int:
-    """Score every step of the panel's forecasts whose target is known as of `now` and not scored yet. Returns how many.
+def score(sessions: Sessions, panel: Panel, clock: Clock) -> int:
+    """Score every step of the panel's forecasts whose target is known now and not scored yet. Returns how many.
 
     A step is scored once, against the first value learnt for its target: a later revision does not rewrite the score.
+    The clock is read once the write lock is held: no forecast that was issued later had not seen these scores.
     """
-    with sessions.begin() as session:
+    with writing(sessions) as session:
+        now = clock()
         return sum(
             queries.fill_scores(session, series.id, now) for series in queries.series_of_panel(session, panel.name)
         )

@@ -3,21 +3,36 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.queries import Pair, ScoreSummary
+from db.queries import Pair, ScoreSummary, Tally
 from db.schema import Forecast, Model, Run, Series
 from db.times import from_us
 from jobs import calendars, grid
 from jobs.due import RUNS_LOOKED_AT, next_due
 from jobs.forecast import serving
 from jobs.panel import Panel
-from jobs.refit import observations_needed
+from jobs.refit import lacking
+from models.forecaster import values_needed
 from service import durations
+from service.shapes import (
+    AgesAnswer,
+    IssuedAnswer,
+    LatestAnswer,
+    LedgerAnswer,
+    ObservationAnswer,
+    RefitAnswer,
+    ScoreAnswer,
+    ScoresAnswer,
+    SeriesAnswer,
+    StepAnswer,
+    StepScoreAnswer,
+)
 from service.state import Known, State, state
 
 SCORE_WINDOWS: dict[str, timedelta | None] = {"7d": timedelta(days=7), "30d": timedelta(days=30), "all": None}
@@ -31,108 +46,11 @@ class NoSeriesError(Exception):
         self.hint = hint
 
 
-class ObservationAnswer(msgspec.Struct):
-    """One observation."""
-
-    ts: datetime
-    value: float
-
-
-class StepAnswer(msgspec.Struct):
-    """One step of a forecast. intervals: level in percent → [lo, hi]."""
-
-    step: int
-    target_ts: datetime
-    mean: float
-    naive: float
-    intervals: dict[str, tuple[float, float]]
-
-
-class IssuedAnswer(msgspec.Struct):
-    """A forecast as the ledger holds it."""
-
-    issued_at: datetime
-    cutoff: datetime
-    model: str
-    model_version: int
-    model_trained_at: datetime
-    steps: list[StepAnswer]
-
-
-class LedgerAnswer(msgspec.Struct):
-    """Forecasts of a series as the ledger holds them, beside the state that the series is in now."""
-
-    series: str
-    panel: str
-    status: str
-    reason: str
-    forecasts: list[IssuedAnswer]
-
-
-class AgesAnswer(msgspec.Struct):
-    """Ages in seconds: of the newest observation's end, of the forecast, of its model."""
-
-    data_s: float | None
-    forecast_s: float | None
-    model_s: float | None
-
-
-class LatestAnswer(msgspec.Struct):
-    """The latest forecast of a series, and how far it can be trusted."""
-
-    series: str
-    panel: str
-    status: str
-    reason: str
-    ages: AgesAnswer
-    issued_at: datetime | None
-    cutoff: datetime | None
-    model: str | None
-    model_version: int | None
-    model_trained_at: datetime | None
-    steps: list[StepAnswer]
-
-
-class ScoreAnswer(msgspec.Struct):
-    """Live errors over some span: mae and naive_mae in the series' own unit; skill is 1 − mae / naive_mae."""
-
-    scored_steps: int
-    pending_steps: int
-    mae: float | None
-    naive_mae: float | None
-    skill: float | None
-    coverage: dict[str, float] | None  # None where only the errors are told
-
-
-class ScoresAnswer(msgspec.Struct):
-    """A series' live scores by span: of targets in the last 7 days, the last 30, and all."""
-
-    series: str
-    windows: dict[str, ScoreAnswer]
-
-
-class SeriesAnswer(msgspec.Struct):
-    """A series at a glance."""
-
-    name: str
-    panel: str
-    interval: str
-    horizon: int
-    status: str
-    reason: str
-    newest: ObservationAnswer | None
-    data_age_s: float | None
-    next: StepAnswer | None
-    model: str | None
-    score_7d: ScoreAnswer
-    next_refit: datetime | None
-
-
 def all_series(session: Session, panels: Mapping[str, Panel], now: datetime) -> list[SeriesAnswer]:
     """Every series of the panels that are configured."""
-    refits = {name: queries.newest_runs(session, name, "refit", RUNS_LOOKED_AT) for name in panels}
+    shared = {name: _Shared(session, panel, now) for name, panel in panels.items()}
     return [
-        _series(session, _see(session, panels[series.panel], series, now, refits[series.panel]))
+        _series(session, _see(session, panels[series.panel], series, now, shared[series.panel]))
         for series in queries.all_series(session)
         if series.panel in panels
     ]
@@ -206,7 +124,7 @@ def scores(session: Session, panels: Mapping[str, Panel], name: str, now: dateti
     """The live scores of a series. Raises NoSeriesError."""
     series = find(session, panels, name)
     windows = {
-        window: _score(queries.score_summary(session, series.id, None if span is None else now - span))
+        window: _scores(queries.score_summary(session, series.id, None if span is None else now - span))
         for window, span in SCORE_WINDOWS.items()
     }
     return ScoresAnswer(series.name, windows)
@@ -220,6 +138,34 @@ def find(session: Session, panels: Mapping[str, Panel], name: str) -> Series:
         told = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
         raise NoSeriesError(name, f"there are {told}" if names else "there are none yet: the first fetch makes them")
     return series
+
+
+class _Shared:
+    """What a panel's series share: its refits, and what it has too few of for a first model. Read when asked for."""
+
+    def __init__(self, session: Session, panel: Panel, now: datetime) -> None:
+        self._session = session
+        self._panel = panel
+        self._now = now
+
+    @cached_property
+    def refits(self) -> Sequence[Run]:
+        """The newest ones, newest first."""
+        return queries.newest_runs(self._session, self._panel.name, "refit", RUNS_LOOKED_AT)
+
+    @cached_property
+    def lacking(self) -> str | None:
+        """In words, what a panel without a model has too few of; None where it has enough."""
+        if serving(self._session, self._panel) is not None:
+            return None
+        panel, lengths = self._panel, []
+        needed = max(values_needed(panel.horizon), calendars.DAYS_LOOKED_AT)
+        for series in queries.series_of_panel(self._session, panel.name):
+            pairs = queries.observations(self._session, series.id, as_of=self._now, newest=needed)
+            weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
+            lengths.append([len(run) for run in grid.segments(pairs, panel.interval, weekmask, panel.horizon)])
+        short = lacking(lengths, panel.horizon)
+        return None if short is None else f"{short.told}; {durations.told(short.steps * panel.interval)} to go"
 
 
 @dataclass(frozen=True)
@@ -244,11 +190,11 @@ class _Seen:
 
 def _find(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> _Seen:
     series = find(session, panels, name)
-    refits = queries.newest_runs(session, series.panel, "refit", RUNS_LOOKED_AT)
-    return _see(session, panels[series.panel], series, now, refits)
+    panel = panels[series.panel]
+    return _see(session, panel, series, now, _Shared(session, panel, now))
 
 
-def _see(session: Session, panel: Panel, series: Series, now: datetime, refits: Sequence[Run]) -> _Seen:
+def _see(session: Session, panel: Panel, series: Series, now: datetime, shared: _Shared) -> _Seen:
     """Read a series and judge it."""
     pairs = queries.observations(session, series.id, as_of=now, newest=calendars.DAYS_LOOKED_AT)
     found = queries.latest_forecast(session, series.id)
@@ -265,11 +211,11 @@ def _see(session: Session, panel: Panel, series: Series, now: datetime, refits: 
             forecast_ends=steps[-1].target_ts + panel.interval if steps else None,
             expire_after=panel.expire_after,
             interval=panel.interval,
-            lacking=_lacking(session, panel, series, now) if pairs and forecast is None else None,
-            refit=_refit_told(panel, refits, now),
+            lacking=shared.lacking if pairs and forecast is None else None,
+            refit=_refit_told(panel, shared.refits, now),
         )
     )
-    return _Seen(panel, series, now, pairs, forecast, model, steps, refits, judged)
+    return _Seen(panel, series, now, pairs, forecast, model, steps, shared.refits, judged)
 
 
 def _series(session: Session, seen: _Seen) -> SeriesAnswer:
@@ -285,7 +231,8 @@ def _series(session: Session, seen: _Seen) -> SeriesAnswer:
         data_age_s=seen.data_age_s,
         next=_next_step(seen.steps, seen.now - seen.panel.interval) if seen.steps else None,
         model=None if seen.model is None else seen.model.kind,
-        score_7d=_score(queries.score_summary(session, seen.series.id, week, with_coverage=False)),
+        score_7d=_score(queries.score_glance(session, seen.series.id, week)),
+        last_refit=_last_refit(seen.refits),
         next_refit=next_due(seen.refits, seen.panel.refit_every, seen.now) if seen.refits else None,
     )
 
@@ -313,20 +260,10 @@ def _overdue_at(panel: Panel, pairs: Sequence[Pair]) -> datetime:
     return from_us(following) + 2 * panel.interval + 2 * panel.fetch_every
 
 
-def _lacking(session: Session, panel: Panel, series: Series, now: datetime) -> str | None:
-    """What a series without a forecast has too few of; None where it has enough."""
-    served = serving(session, panel)
-    if served is not None:
-        needed, purpose = served[1].lookback_, "the model takes in"
-    else:
-        needed, purpose = observations_needed(panel), "a first model needs"
-    pairs = queries.observations(session, series.id, as_of=now, newest=max(needed, calendars.DAYS_LOOKED_AT))
-    weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
-    run = grid.segments(pairs, panel.interval, weekmask, panel.horizon)[-1]
-    if len(run) >= needed:
-        return None
-    wait = durations.told((needed - len(run)) * panel.interval)
-    return f"{len(run)} of the {needed} consecutive observations that {purpose}; {wait} to go"
+def _last_refit(refits: Sequence[Run]) -> RefitAnswer | None:
+    """The newest refit that went well, of the newest ones."""
+    done = next((run for run in refits if run.outcome == "ok"), None)
+    return None if done is None else RefitAnswer(done.started, done.ended, done.outcome, done.reason)
 
 
 def _steps(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepAnswer]]:
@@ -339,12 +276,33 @@ def _steps(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[Step
     }
 
 
+def _scores(summary: ScoreSummary) -> ScoreAnswer:
+    """All that is known of the live errors."""
+    answer = _score(summary)
+    answer.mase, answer.coverage = summary.all.mase, _shares(summary.all)
+    answer.by_step = [
+        StepScoreAnswer(step, each.count, each.mae, each.naive_mae, each.mase, _skill(each), _shares(each))
+        for step, each in summary.by_step.items()
+    ]
+    return answer
+
+
 def _score(summary: ScoreSummary) -> ScoreAnswer:
-    skill = None
-    if summary.mae is not None and summary.naive_mae:
-        skill = 1.0 - summary.mae / summary.naive_mae
-    coverage = None if summary.coverage is None else {str(level): share for level, share in summary.coverage.items()}
-    return ScoreAnswer(summary.count, summary.pending, summary.mae, summary.naive_mae, skill, coverage)
+    """The errors alone."""
+    total = summary.all
+    return ScoreAnswer(
+        total.count, summary.pending, total.mae, total.naive_mae, _skill(total), mase=None, coverage=None, by_step=None
+    )
+
+
+def _skill(tally: Tally) -> float | None:
+    if tally.mae is None or not tally.naive_mae:
+        return None
+    return 1.0 - tally.mae / tally.naive_mae
+
+
+def _shares(tally: Tally) -> dict[str, float]:
+    return {str(level): share for level, share in tally.coverage.items()}
 
 
 def to_json(answer: Any) -> bytes:

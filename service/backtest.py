@@ -5,6 +5,7 @@ the metrics as JSON, and the table.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from jobs import backtest, frequencies, longfile, revisions, summary
 from jobs.backtest import BacktestError, History, Replayed, Tell
 from jobs.fit import fit
 from jobs.frequencies import Frequency
-from jobs.longfile import LongFileError
+from jobs.longfile import USUAL, Columns, LongFile, LongFileError, NoColumnError
 from jobs.refit import Asked
 from jobs.revisions import PanelHistory
 from jobs.rows import RowHistory
@@ -32,7 +33,7 @@ from service import durations
 from service.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
 
 LEVELS = (80, 95)
-LONGEST_HORIZON = 10_000
+LONGEST = {"horizon": 10_000, "season": 1_000_000_000}
 FREQUENCY = "1h, 30min, 1d, B, W, MS, QS, YS"
 
 
@@ -45,6 +46,7 @@ class Question:
     pairs: int  # of a series and a cutoff, that were asked for
     lacking: str  # why some of them cannot be forecast
     dated: bool  # whether its times are times
+    refit_every: int | timedelta  # unless told how often
 
 
 def command(
@@ -64,12 +66,20 @@ def command(
     stride: Annotated[int, typer.Option(help="Steps from one cutoff to the next.")] = 1,
     refit_every: Annotated[
         str | None,
-        typer.Option(help="How many cutoffs, or how much time, from refit to refit.", show_default="about 12 refits"),
+        typer.Option(
+            help="How many cutoffs, or how much time, from refit to refit.",
+            show_default="about 12 refits, or as the panel",
+        ),
     ] = None,
     level: Annotated[
         list[int] | None, typer.Option(help="Of the intervals, in percent; can be repeated.", show_default="80 and 95")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.", show_default="0")] = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Of FILE: the names of its series.", show_default="unique_id, or one series")
+    ] = None,
+    time_column: Annotated[str | None, typer.Option(help="Of FILE: the times.", show_default="ds")] = None,
+    value_column: Annotated[str | None, typer.Option(help="Of FILE: the values.", show_default="y")] = None,
     panel: Annotated[
         str | None, typer.Option(help="Instead of a file, replay what is stored of this panel, as it was known then.")
     ] = None,
@@ -86,28 +96,39 @@ def command(
 
     rollcast backtest --panel NAME --cutoffs 100
 
-    A row of a file is a step. With --panel, interval, horizon, levels, train window and seed are the panel's.
+    A row of a file is a step. With --panel, interval, horizon, levels, refits, train window and seed are the panel's.
     """
     _check_numbers(horizon=horizon, cutoffs=cutoffs, stride=stride, season=season)
+    if seed is not None and seed < 0:
+        raise UsageError(f"--seed {seed}: expected a whole number, at least 0")
     with _mendable():
-        _check_targets(json, out_file)
+        _check_targets(file, json, out_file)
         every = None if refit_every is None else _refit_every(refit_every)
         if panel is None:
-            asked = _Options(interval, season, horizon, level, seed)
+            columns = Columns(id_column or USUAL.id, time_column or USUAL.time, value_column or USUAL.value)
+            asked = _Options(columns, interval, season, horizon, level, seed)
             question = _of_file(file, asked, cutoffs, stride)
         else:
-            given = {"FILE": file, "--interval": interval, "--horizon": horizon, "--season": season}
-            _refuse(panel, given | {"--level": level, "--seed": seed})
+            options = {
+                "--interval": interval,
+                "--horizon": horizon,
+                "--season": season,
+                "--level": level,
+                "--seed": seed,
+            }
+            names = {"--id-column": id_column, "--time-column": time_column, "--value-column": value_column}
+            _refuse(panel, {"FILE": file, **options, **names})
             question = _of_panel(panel, config, cutoffs, stride)
         if isinstance(every, timedelta) and not question.dated:
             raise UsageError(f"--refit-every {refit_every}: ds are no times; expected a number of cutoffs, as in 10")
-        _run(question, every or backtest.usual_refits(len(question.history)), json, out_file)
+        _run(question, every or question.refit_every, json, out_file)
 
 
 @dataclass(frozen=True)
 class _Options:
     """What is asked of a file; None where nothing was said."""
 
+    columns: Columns
     interval: str | None
     season: int | None
     horizon: int | None
@@ -143,6 +164,7 @@ def metrics(question: Question, replayed: Replayed, found: Summary) -> dict[str,
         "kinds": replayed.kinds,
         "fits": len(replayed.refits),
         "promoted": sum(refit.fitted.promoted for refit in replayed.refits),
+        "drift_refits": replayed.drift_refits,
         "series": found.series,
         "cutoffs": found.cutoffs,
         "forecasts": replayed.forecasts,
@@ -173,7 +195,7 @@ def _of_file(path: Path | None, options: _Options, cutoffs: int, stride: int) ->
     if options.horizon is None:
         raise UsageError("--horizon is missing; expected the number of steps to forecast, as in --horizon 24")
     frequency = None if options.interval is None else _frequency("--interval", options.interval)
-    file = longfile.read(path)
+    file = longfile.read(path, options.columns)
     if frequency is None and file.dated:
         frequency = frequencies.infer(rows.times for rows in file.series.values())
     seasons = set(() if frequency is None else frequency.seasons)
@@ -181,16 +203,26 @@ def _of_file(path: Path | None, options: _Options, cutoffs: int, stride: int) ->
     asked = Asked(
         name=path.name,
         horizon=options.horizon,
-        lookback=None,
         levels=_levels(options.levels or LEVELS),
         seed=options.seed or 0,
     )
     seasons |= {season} - {1}
     history = RowHistory(file, asked, cutoffs=cutoffs, stride=stride, seasons=sorted(seasons), season=season)
-    if file.dropped:
-        err.print(escape(f"{path}: {file.dropped:,} rows without a value in column y are left out"))
+    _tell_rows(file, options.columns)
     interval = options.interval or (None if frequency is None else frequency.name)
-    return Question(history, interval, cutoffs * len(file.series), "too little history", file.dated)
+    pairs, every = cutoffs * len(file.series), backtest.usual_refits(len(history))
+    return Question(history, interval, pairs, "too little history", file.dated, every)
+
+
+def _tell_rows(file: LongFile, columns: Columns) -> None:
+    """Which rows of a file are left out."""
+    if file.dropped:
+        err.print(escape(f"{file.path}: left out {_counted(file.dropped, 'row')} without a value in {columns.value}"))
+    if len(file.repeated):
+        name, time = file.named(int(file.repeated[0]))
+        rows = _counted(len(file.repeated), "row")
+        told = f"left out {rows} with a later row of the same series and time, the first of {name} at {time}"
+        err.print(escape(f"{file.path}: {told}"))
 
 
 def _of_panel(name: str, config: Path | None, cutoffs: int, stride: int) -> Question:
@@ -203,7 +235,8 @@ def _of_panel(name: str, config: Path | None, cutoffs: int, stride: int) -> Ques
         raise UsageError(f"panel {name} has no observations yet; rollcast fetch {name} brings them")
     history = PanelHistory(panel, series, cutoffs=cutoffs, stride=stride)
     lacking = "too little history, or no new value since the cutoff before"
-    return Question(history, frequencies.alias(panel.interval), cutoffs * len(series), lacking, dated=True)
+    interval = frequencies.alias(panel.interval)
+    return Question(history, interval, cutoffs * len(series), lacking, dated=True, refit_every=panel.refit_every)
 
 
 def _refuse(panel: str, given: Mapping[str, object]) -> None:
@@ -217,8 +250,9 @@ def _check_numbers(**numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise UsageError(f"--{name} {number}: expected a whole number, at least 1")
-    if (numbers["horizon"] or 0) > LONGEST_HORIZON:
-        raise UsageError(f"--horizon {numbers['horizon']}: expected at most {LONGEST_HORIZON:,} steps")
+    for name, longest in LONGEST.items():
+        if (numbers[name] or 0) > longest:
+            raise UsageError(f"--{name} {numbers[name]}: expected at most {longest:,} steps")
 
 
 def _levels(levels: Sequence[int]) -> tuple[int, ...]:
@@ -228,12 +262,24 @@ def _levels(levels: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(set(levels)))
 
 
-def _check_targets(json: Path | None, forecasts: Path | None) -> None:
-    """Tell before hours of work, not after, that its results cannot be written."""
+def _check_targets(file: Path | None, json: Path | None, forecasts: Path | None) -> None:
+    """Tell before hours of work, not after, that its results cannot be written, or would be written over its data."""
+    taken = {} if file is None else {file.resolve(): "is the file to read"}
     for option, path in (("--json", json), ("--out", forecasts)):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            wrong = "is a folder" if path.is_dir() else f"lies in {path.parent}, which is no folder"
+        if path is None:
+            continue
+        folder = path.absolute().parent
+        if path.is_dir():
+            wrong = "is a folder"
+        elif not folder.is_dir():
+            wrong = f"lies in {path.parent}, which is no folder"
+        elif not os.access(path if option == "--json" and path.exists() else folder, os.W_OK):
+            wrong = "cannot be written"
+        else:
+            wrong = taken.get(path.resolve(), "")
+        if wrong:
             raise UsageError(f"{option} {path} {wrong}; expected the name of a file to write")
+        taken[path.resolve()] = f"is what {option} writes"
     if forecasts is not None:
         longfile.suffix_of(forecasts)
 
@@ -263,6 +309,8 @@ def _mendable() -> Iterator[None]:
     """What the user can mend, as the command line tells it."""
     try:
         yield
+    except NoColumnError as error:
+        raise UsageError(f"{error}; --id-column, --time-column and --value-column tell what they are called") from error
     except (LongFileError, BacktestError) as error:
         raise UsageError(str(error)) from error
 
@@ -297,7 +345,7 @@ def _tell_left_out(question: Question, replayed: Replayed, found: Summary) -> No
     if found.left_out:
         err.print(
             f"{found.left_out:,} of {found.scored:,} pairs are left out of MASE, MSIS and OWA: their history is"
-            f" constant, or no longer than the season, {season}"
+            f" the same season after season, or no longer than one ({_counted(season, 'step')})"
         )
 
 
@@ -320,14 +368,16 @@ def _line(question: Question, replayed: Replayed, found: Summary, every: int | t
     """What was fitted and forecast, and how long it took, in one line."""
     asked, fits = question.history.asked, len(replayed.refits)
     rejected = fits - sum(refit.fitted.promoted for refit in replayed.refits)
-    kinds = ", ".join(f"{kind} {count}" for kind, count in replayed.kinds.items())
+    told = [", ".join(f"{kind} {count}" for kind, count in replayed.kinds.items())]
+    told += [f"{rejected} rejected"] if rejected else []
+    told += [f"{replayed.drift_refits} forced by drift"] if replayed.drift_refits else []
     if isinstance(every, timedelta):
         often = f" every {durations.told(every)}"
     else:
         often = "" if found.cutoffs == 1 else " at every cutoff" if every == 1 else f" every {every} cutoffs"
     pairs, cutoffs = _counted(replayed.forecasts, "forecast"), _counted(found.cutoffs, "cutoff")
     return (
-        f"{_counted(fits, 'fit')}{often} ({kinds}{f'; {rejected} rejected' if rejected else ''}), {pairs} of"
+        f"{_counted(fits, 'fit')}{often} ({'; '.join(told)}), {pairs} of"
         f" {found.series:,} series at {cutoffs}, horizon {asked.horizon}, season {question.history.season}, interval"
         f" {question.interval or 'unknown'}; {replayed.seconds:.1f} s"
     )

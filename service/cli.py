@@ -18,6 +18,7 @@ from rich.progress import Progress as ProgressBar
 
 from db import engine, queries
 from db.engine import DatabaseUnusableError, Sessions
+from jobs.drift import REASON as DRIFT
 from jobs.due import RUNS_LOOKED_AT, next_due
 from jobs.fetch import fetch as fetch_job
 from jobs.fit import fit
@@ -25,11 +26,23 @@ from jobs.forecast import forecast as forecast_job
 from jobs.panel import Panel
 from jobs.refit import refit as refit_job
 from jobs.runner import run as run_job
-from service import answers, backtest, daemon, durations
-from service.answers import SeriesAnswer
+from service import answers, backtest, champions, daemon, durations, scores
 from service.daemon import utc_now
 from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings, SettingsError
-from service.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
+from service.shapes import SeriesAnswer
+from service.terminal import (
+    Config,
+    Json,
+    UsageError,
+    err,
+    number_told,
+    out,
+    panels_named,
+    reading,
+    settings_of,
+    table_of,
+    time_told,
+)
 
 app = typer.Typer(
     help="A forecasting daemon that keeps score of itself.",
@@ -41,7 +54,6 @@ app = typer.Typer(
 STATUS_COLOURS = {"fresh": "green", "stale": "yellow", "source_down": "red", "expired": "red", "failed": "red"}
 
 PanelName = Annotated[str | None, typer.Argument(metavar="[PANEL]", help="One panel; all of them if left out.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 
 def main() -> None:
@@ -141,6 +153,9 @@ def status(config: Config = None, json: Json = False) -> None:
     out.print(table)
     for (word, reason), names in reasons.items():
         out.print(f"[{_colour(word)}]{word}[/]  {', '.join(names)}: {escape(reason)}")
+    for name, refit in {series.panel: series.last_refit for series in found}.items():
+        if refit is not None and refit.reason.startswith(DRIFT):
+            out.print(f"refit  {name}: {escape(refit.reason)}")
     if not daemon.is_running(settings.data_dir):
         err.print(f"No daemon is running on {settings.data_dir}; rollcast run starts one.")
 
@@ -161,14 +176,17 @@ def latest(series: str, config: Config = None, json: Json = False) -> None:
     out.print(f"{escape(answer.series)}  [{_colour(answer.status)}]{answer.status}[/]: {escape(answer.reason)}")
     if answer.issued_at is None or answer.cutoff is None:
         return
-    out.print(
-        f"issued {_time(answer.issued_at)} by {answer.model} v{answer.model_version}, cutoff {_time(answer.cutoff)}"
-    )
+    issued, cutoff = time_told(answer.issued_at), time_told(answer.cutoff)
+    out.print(f"issued {issued} by {answer.model} v{answer.model_version}, cutoff {cutoff}")
     levels = list(answer.steps[0].intervals)
     table = table_of("step", "target", "mean", *(f"{level} %" for level in levels), "naive")
     for step in answer.steps:
-        bounds = (f"{_number(step.intervals[level][0])} … {_number(step.intervals[level][1])}" for level in levels)
-        table.add_row(str(step.step), _time(step.target_ts), _number(step.mean), *bounds, _number(step.naive))
+        bounds = (
+            f"{number_told(step.intervals[level][0])} … {number_told(step.intervals[level][1])}" for level in levels
+        )
+        table.add_row(
+            str(step.step), time_told(step.target_ts), number_told(step.mean), *bounds, number_told(step.naive)
+        )
     out.print(table)
 
 
@@ -204,11 +222,13 @@ def refit(panel: PanelName = None, config: Config = None) -> None:
 @app.command()
 def forecast(panel: PanelName = None, config: Config = None) -> None:
     """Issue the forecasts that the newest observations allow, if they were not issued before."""
-    _run_jobs(
-        settings_of(config), "forecast", panel, lambda sessions, chosen: forecast_job(sessions, chosen, utc_now())
-    )
+    _run_jobs(settings_of(config), "forecast", panel, lambda sessions, chosen: forecast_job(sessions, chosen, utc_now))
 
 
+app.command(name="scores")(scores.command)
+app.command(name="models")(champions.models_command)
+app.command(name="promote")(champions.promote_command)
+app.command(name="rollback")(champions.rollback_command)
 app.command(name="backtest")(backtest.command)
 
 
@@ -254,10 +274,10 @@ def _status_cells(series: SeriesAnswer, now: datetime) -> list[str]:
     score, step = series.score_7d, series.next
     return [
         f"  {escape(series.name)}",
-        "–" if series.newest is None else _number(series.newest.value),
+        "–" if series.newest is None else number_told(series.newest.value),
         "–" if series.data_age_s is None else durations.told(timedelta(seconds=series.data_age_s)),
         f"[{_colour(series.status)}]{series.status}[/]",
-        "–" if step is None else _number(step.mean),
+        "–" if step is None else number_told(step.mean),
         "–" if score.skill is None else f"{1 - score.skill:.2f}",
         "–" if series.next_refit is None else _until(series.next_refit, now),
     ]
@@ -269,11 +289,3 @@ def _until(due: datetime, now: datetime) -> str:
 
 def _colour(status: str) -> str:
     return STATUS_COLOURS.get(status, "cyan")
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}Z"

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from db.engine import DatabaseUnusableError, sqlite_path
 from jobs.calendars import DAY
-from jobs.panel import Panel
+from jobs.panel import Panel, Promote
 from jobs.sources import SOURCES
 from jobs.sources.base import Source
 from models.forecaster import values_needed
@@ -88,7 +88,7 @@ class PanelSettings(_Table):
         80,
         95,
     ]
-    lookback: int | None = Field(None, ge=2, le=100_000)
+    promote: Promote = "managed"
     keep_forecasts: Duration | None = None
     keep_observations: Duration | None = None
     keep_models: Duration | None = None
@@ -192,7 +192,7 @@ def _panel(name: str, table: PanelSettings, folder: Path) -> Panel:
             f"panels.{name}.interval = {durations.told(table.interval)}: above a day, expected whole days"
         )
     train_window = table.train_window or min(INTERVALS_OF_HISTORY * table.interval, durations.LONGEST)
-    needed = values_needed(table.horizon, table.lookback)
+    needed = values_needed(table.horizon)
     if train_window // table.interval < needed:
         raise SettingsError(
             f"panels.{name}.train_window = {durations.told(train_window)}: a first fit of horizon {table.horizon} needs"
@@ -208,7 +208,7 @@ def _panel(name: str, table: PanelSettings, folder: Path) -> Panel:
         train_window=train_window,
         expire_after=expire_after,
         levels=tuple(sorted(set(table.levels))),
-        lookback=table.lookback,
+        promote=table.promote,
         keep_forecasts=table.keep_forecasts,
         keep_observations=table.keep_observations,
         keep_models=table.keep_models,

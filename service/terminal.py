@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +22,13 @@ PIPE_WIDTH = 200  # nothing is cut short for a program that reads along
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-TEXT = {"series", "status", "panel", "source", "target", "forecast by"}  # columns of words; the others hold figures
+# Columns of words; the others hold figures.
+TEXT = {"series", "status", "panel", "source", "target", "forecast by", "model", "trained", "standing", "verdict"}
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration file.", show_default=CONFIG_NAME)
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 
 class UsageError(Exception):
@@ -67,3 +70,13 @@ def table_of(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, no_wrap=True, justify="left" if heading in TEXT else "right")
     return table
+
+
+def number_told(value: float) -> str:
+    """A number of a series' own unit, for people."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def time_told(moment: datetime) -> str:
+    """A time in UTC, for people."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z"

@@ -7,7 +7,7 @@ import hypothesis
 import pandas as pd
 import pytest
 
-from db import engine
+from db import engine, queries
 from jobs.panel import Panel
 from jobs.sources.base import Delivery, SourceDownError
 
@@ -99,3 +99,18 @@ def panel(source):
         refit_every=timedelta(days=1),
         train_window=timedelta(days=365),
     )
+
+
+@pytest.fixture
+def store_model():
+    """Store a model that serves from then on, unless told otherwise."""
+
+    def store(session, panel="p", *, at=T0, kind="naive", content=b"", accepted=True, promoted=True):
+        model = queries.add_model(
+            session, panel, kind=kind, cutoff=at, trained_at=at, accepted=accepted, verdict="", content=content
+        )
+        if promoted:
+            queries.promote(session, model, at, "won its refit")
+        return model
+
+    return store

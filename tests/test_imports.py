@@ -46,6 +46,10 @@ def test_only_the_scheduler_knows_apscheduler():
     assert [p.relative_to(ROOT) for p in FILES if "apscheduler" in imported(p)] == [Path("jobs/scheduler.py")]
 
 
+def test_only_one_file_knows_polars():
+    assert [p.relative_to(ROOT) for p in FILES if "polars" in imported(p)] == [Path("jobs/parquet.py")]
+
+
 def attributes(path):
     """The names of all attributes that a file asks for."""
     return {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from db import engine, queries
 from jobs.fetch import fetch
 from jobs.fit import fit
-from jobs.forecast import context, forecast, forecast_steps
+from jobs.forecast import context, forecast, make
+from jobs.live import live_errors
 from jobs.refit import refit
 from jobs.score import score
 from models.forecaster import Forecaster
@@ -35,10 +36,10 @@ def live(sessions, panel, source, clock, tmp_path):
                     values[position] += 5.0
             source.put("a", values)
             fetch(sessions, panel, clock, tmp_path)
-            score(sessions, panel, clock())
+            score(sessions, panel, clock)
             if n in refit_at:
                 refit(sessions, panel, clock(), fit)
-            forecast(sessions, panel, clock())
+            forecast(sessions, panel, clock)
             clock.advance(minutes=1)
 
     start = clock()
@@ -62,13 +63,19 @@ def test_promise_1_any_forecast_in_the_ledger_can_be_made_again_bit_for_bit(sess
         entries = ledger(session, series)
         assert len(entries) >= 30
         assert {model.version for _, model, _ in entries} >= {1}
+        known = 0
         for made, model, steps in entries:
             forecaster, _ = Forecaster.from_bytes(model.content)
-            seen = context(session, series.id, forecaster, as_of=made.issued_at, cutoff=made.cutoff)
-            again = forecast_steps(forecaster, panel, "a", seen)
-            assert [(s.target_ts, s.mean, s.naive, dict(s.bounds)) for s in again] == [
+            then = {"as_of": made.issued_at, "cutoff": made.cutoff}
+            seen = context(session, series.id, forecaster, **then)
+            errors = live_errors(session, series.id, model.id, forecaster, **then)
+            known += np.isfinite(errors).sum()
+            again = make(forecaster, panel, "a", seen, errors)
+            assert [(s.target_ts, s.mean, s.naive, dict(s.bounds)) for s in again.steps] == [
                 (s.target_ts, s.mean, s.naive, s.bounds) for s in steps
             ]
+            assert (again.unit, again.scale) == (made.unit, made.scale)
+        assert known > 100  # live errors were seen, and in many forecasts
 
 
 def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, source, clock, tmp_path):
@@ -78,7 +85,7 @@ def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, so
     fetch(sessions, panel, clock, tmp_path)
     refit(sessions, panel, clock(), fit)
     moment = clock()
-    before = forecast(sessions, panel, moment).forecasts["a"]
+    before = forecast(sessions, panel, lambda: moment).forecasts["a"]
     clock.advance(hours=200)
     source.put("a", np.concatenate([SIGNAL[:400] + 3.0, np.random.default_rng(9).normal(size=200) * 1000]))
     fetch(sessions, panel, clock, tmp_path)
@@ -86,7 +93,7 @@ def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, so
         session.execute(text("DELETE FROM pending_scores"))
         for table in ("forecast_bounds", "forecast_steps", "forecasts"):
             session.execute(text(f"DELETE FROM {table}"))  # noqa: S608  a name from the line above
-    after = forecast(sessions, panel, moment).forecasts["a"]
+    after = forecast(sessions, panel, lambda: moment).forecasts["a"]
     assert after == before
 
 
@@ -103,6 +110,7 @@ def test_promise_1_a_refit_as_of_then_gives_the_same_bytes_whatever_was_learnt_s
     source.put("a", np.concatenate([SIGNAL[:400] + 3.0, np.random.default_rng(9).normal(size=200) * 1000]))
     fetch(sessions, panel, clock, tmp_path)
     with sessions.begin() as session:
+        session.execute(text("DELETE FROM promotions"))
         session.execute(text("DELETE FROM models"))
     refit(sessions, panel, moment, lambda task: tasks.append(task) or fit(task))
     assert fit(tasks[0]).content == fit(tasks[1]).content
@@ -119,7 +127,7 @@ def test_promise_2_the_ledger_is_append_only(sessions, panel, live, table):
 def test_promise_2_one_forecast_per_series_cutoff_and_model(sessions, panel, live, clock):
     live(400, 405, refit_at=(400, 403))
     for _ in range(3):
-        forecast(sessions, panel, clock())
+        forecast(sessions, panel, clock)
     with sessions() as session:
         (series,) = queries.series_of_panel(session, "p")
         keys = [(made.cutoff, made.model_id) for made, _, _ in ledger(session, series)]
@@ -152,7 +160,7 @@ def test_promise_4_where_nothing_beats_the_naive_the_naive_serves_and_the_answer
     source.put("a", np.random.default_rng(3).normal(size=900).cumsum())
     fetch(sessions, panel, clock, tmp_path)
     refit(sessions, panel, clock(), fit)
-    forecast(sessions, panel, clock())
+    forecast(sessions, panel, clock)
     with sessions() as session:
         answer = answers.latest(session, {"p": panel}, "a", clock())
     assert answer.model == "naive"
@@ -164,7 +172,7 @@ def test_promise_4_a_challenger_serves_only_if_it_wins_out_of_sample(sessions, p
     with sessions() as session:
         champion = queries.champion(session, "p")
     assert champion.kind == "rnn"
-    assert "better in" in champion.verdict
+    assert "standard errors better" in champion.verdict
 
 
 def test_promise_5_refits_run_in_another_process(sessions, panel, source, clock, tmp_path):
@@ -197,14 +205,15 @@ def test_promise_6_every_job_done_twice_is_done_once(sessions, panel, live, cloc
             "pending_scores",
             "scores",
             "models",
+            "promotions",
         )
         with sessions() as session:
             return {table: session.execute(text(f"SELECT * FROM {table}")).all() for table in tables}  # noqa: S608
 
     before = contents()
     fetch(sessions, panel, clock, tmp_path)
-    score(sessions, panel, clock())
-    forecast(sessions, panel, clock())
+    score(sessions, panel, clock)
+    forecast(sessions, panel, clock)
     assert contents() == before
 
 

@@ -78,12 +78,13 @@ def test_a_folder_with_spaces_and_signs_can_be_read(tmp_path):
         assert session.scalar(text("SELECT count(*) FROM series")) == 0
 
 
-@pytest.mark.parametrize("table", ["forecasts", "forecast_steps", "forecast_bounds"])
+@pytest.mark.parametrize("table", ["forecasts", "forecast_steps", "forecast_bounds", "promotions"])
 def test_the_database_refuses_to_change_the_ledger(write_engine, table):
     rows = {
         "series": "(id, name, panel) VALUES (1, 'a', 'p')",
-        "models": "(id, panel, version, kind, cutoff, trained_at, verdict, content)"
-        " VALUES (1, 'p', 1, 'naive', 0, 0, '', x'')",
+        "models": "(id, panel, version, kind, cutoff, trained_at, accepted, verdict, content)"
+        " VALUES (1, 'p', 1, 'naive', 0, 0, 1, '', x'')",
+        "promotions": "(id, panel, model_id, promoted_at, reason) VALUES (1, 'p', 1, 0, '')",
         "forecasts": "(id, series_id, model_id, cutoff, issued_at) VALUES (1, 1, 1, 0, 0)",
         "forecast_steps": "(forecast_id, step, target_ts, mean, naive) VALUES (1, 1, 0, 0, 0)",
         "forecast_bounds": "(forecast_id, step, level, lo, hi) VALUES (1, 1, 80, 0, 0)",
@@ -91,7 +92,8 @@ def test_the_database_refuses_to_change_the_ledger(write_engine, table):
     with write_engine.begin() as connection:
         for name, values in rows.items():
             connection.execute(text(f"INSERT INTO {name} {values}"))
-    column = {"forecasts": "cutoff", "forecast_steps": "mean", "forecast_bounds": "lo"}[table]
+    columns = {"forecasts": "cutoff", "forecast_steps": "mean", "forecast_bounds": "lo", "promotions": "model_id"}
+    column = columns[table]
     with write_engine.begin() as connection, pytest.raises(IntegrityError, match="append-only"):
         connection.execute(text(f"UPDATE {table} SET {column} = 5"))  # noqa: S608  our own
 

@@ -18,14 +18,8 @@ def series(session):
 
 
 @pytest.fixture
-def model(session):
-    return add_model(session)
-
-
-def add_model(session, panel="p", promoted_at=T0):
-    return queries.add_model(
-        session, panel, kind="naive", cutoff=T0, trained_at=T0, promoted_at=promoted_at, verdict="", content=b"x"
-    )
+def model(session, store_model):
+    return store_model(session)
 
 
 def steps(*means, start=T0):
@@ -51,6 +45,18 @@ def test_as_of_a_moment_shows_the_revision_known_then(session, series):
     assert queries.observations(session, series.id, as_of=T0 + HOUR) == [(to_us(T0 + HOUR), 9.0)]
 
 
+def test_revisions_come_in_order_of_time_and_of_when_they_were_learnt(session, series):
+    queries.add_observations(session, series.id, at(2, 1), T0)
+    queries.add_observations(session, series.id, [(to_us(T0 + HOUR), 9.0)], T0 + HOUR)
+    assert [
+        (from_us(ts) - T0, from_us(learnt) - T0, value) for ts, learnt, value in queries.revisions(session, series.id)
+    ] == [
+        (HOUR, timedelta(0), 1.0),
+        (HOUR, HOUR, 9.0),
+        (2 * HOUR, timedelta(0), 2.0),
+    ]
+
+
 def test_what_was_learnt_later_is_not_shown(session, series):
     queries.add_observations(session, series.id, at(1), T0)
     queries.add_observations(session, series.id, at(2), T0 + HOUR)
@@ -72,20 +78,34 @@ def test_start_and_end_are_included(session, series):
     assert found == at(2, 3)
 
 
-def test_versions_count_up_in_each_panel(session):
-    assert [add_model(session, panel).version for panel in ("p", "p", "q")] == [1, 2, 1]
+def test_versions_count_up_in_each_panel(session, store_model):
+    assert [store_model(session, panel).version for panel in ("p", "p", "q")] == [1, 2, 1]
 
 
-def test_the_champion_is_the_newest_promoted_model(session):
-    add_model(session, promoted_at=T0 + 9000 * HOUR)  # by a clock that ran ahead
-    second = add_model(session, promoted_at=T0)
-    add_model(session, promoted_at=None)
+def test_the_champion_is_the_newest_promoted_model(session, store_model):
+    store_model(session, at=T0 + 9000 * HOUR)  # by a clock that ran ahead
+    second = store_model(session)
+    store_model(session, promoted=False)
     assert queries.champion(session, "p").id == second.id
 
 
-def test_a_panel_without_a_promoted_model_has_no_champion(session):
-    add_model(session, promoted_at=None)
+def test_a_model_that_is_promoted_again_is_champion_again(session, store_model):
+    first, second = store_model(session), store_model(session)
+    queries.promote(session, first, T0, "rolled back")
+    assert queries.champion(session, "p").id == first.id
+    assert queries.previous_champion(session, "p").id == second.id
+
+
+def test_promotions_come_newest_first(session, store_model):
+    first, second = store_model(session), store_model(session)
+    store_model(session, "q")
+    assert [promotion.model_id for promotion in queries.promotions(session, "p")] == [second.id, first.id]
+
+
+def test_a_panel_without_a_promoted_model_has_no_champion(session, store_model):
+    store_model(session, promoted=False)
     assert queries.champion(session, "p") is None
+    assert queries.previous_champion(session, "p") is None
 
 
 def test_a_forecast_is_issued_once_per_series_cutoff_and_model(session, series, model):
@@ -120,7 +140,7 @@ def test_a_step_is_scored_when_its_truth_is_known(session, series, model):
     queries.add_observations(session, series.id, at(1), T0 + HOUR)
     assert queries.fill_scores(session, series.id, T0 + HOUR) == 1
     summary = queries.score_summary(session, series.id)
-    assert (summary.count, summary.pending, summary.mae, summary.naive_mae) == (1, 1, 0.5, 1.0)
+    assert (summary.pending, summary.all.count, summary.all.mae, summary.all.naive_mae) == (1, 1, 0.5, 1.0)
 
 
 def test_truth_learnt_later_than_now_does_not_score(session, series, model):
@@ -135,26 +155,114 @@ def test_a_step_is_scored_once_against_the_first_value_learnt(session, series, m
     queries.add_observations(session, series.id, [(to_us(T0 + HOUR), 50.0)], T0 + 2 * HOUR)
     assert queries.fill_scores(session, series.id, T0 + 2 * HOUR) == 1
     assert queries.fill_scores(session, series.id, T0 + 2 * HOUR) == 0
-    assert queries.score_summary(session, series.id).mae == 0.0
+    assert queries.score_summary(session, series.id).all.mae == 0.0
 
 
 def test_coverage_is_the_share_inside_each_level(session, series, model):
     queries.issue(session, series.id, model.id, T0, T0, steps(1.0, 3.5))
     queries.add_observations(session, series.id, at(1, 2), T0 + HOUR)
     queries.fill_scores(session, series.id, T0 + HOUR)
-    assert queries.score_summary(session, series.id).coverage == {80: 0.5, 95: 1.0}
+    assert queries.score_summary(session, series.id).all.coverage == {80: 0.5, 95: 1.0}
 
 
 def test_scores_can_be_asked_for_since_a_target(session, series, model):
     queries.issue(session, series.id, model.id, T0, T0, steps(1.0, 9.0))
     queries.add_observations(session, series.id, at(1, 2), T0 + HOUR)
     queries.fill_scores(session, series.id, T0 + HOUR)
-    assert queries.score_summary(session, series.id, since=T0 + 2 * HOUR).mae == 7.0
+    assert queries.score_summary(session, series.id, since=T0 + 2 * HOUR).all.mae == 7.0
 
 
 def test_a_series_without_scores_says_so(session, series):
-    summary = queries.score_summary(session, series.id)
-    assert (summary.count, summary.mae, summary.coverage) == (0, None, {})
+    for summary in (queries.score_summary(session, series.id), queries.score_glance(session, series.id)):
+        assert (summary.all.count, summary.all.mae, summary.all.mase, summary.all.coverage) == (0, None, None, {})
+
+
+def test_scores_are_told_step_by_step(session, series, model):
+    for k in range(2):
+        cutoff = T0 + k * HOUR
+        queries.issue(session, series.id, model.id, cutoff, cutoff, steps(k + 1.5, k + 5.0, start=cutoff), scale=2.0)
+    queries.add_observations(session, series.id, at(1, 2, 3), T0)
+    queries.fill_scores(session, series.id, T0)
+    by_step = queries.score_summary(session, series.id).by_step
+    assert {step: (each.count, each.mae, each.mase) for step, each in by_step.items()} == {
+        1: (2, 0.5, 0.25),
+        2: (2, 3.0, 1.5),
+    }
+    assert [each.coverage for each in by_step.values()] == [{80: 1.0, 95: 1.0}, {80: 0.0, 95: 0.0}]
+
+
+@pytest.mark.parametrize("scale", [None, 0.0])
+def test_a_forecast_without_a_scale_is_left_out_of_mase(session, series, model, scale):
+    queries.issue(session, series.id, model.id, T0, T0, steps(2.0), scale=scale)
+    queries.issue(session, series.id, model.id, T0 + HOUR, T0, steps(5.0, start=T0 + HOUR), scale=10.0)
+    queries.add_observations(session, series.id, at(1, 2), T0)
+    queries.fill_scores(session, series.id, T0)
+    total = queries.score_summary(session, series.id).all
+    assert (total.count, total.mae, total.mase) == (2, 2.0, 0.3)
+
+
+def test_at_a_glance_the_errors_are_those_of_the_whole(session, series, model):
+    queries.issue(session, series.id, model.id, T0, T0, steps(1.5, 3.5))
+    queries.add_observations(session, series.id, at(1, 2), T0)
+    queries.fill_scores(session, series.id, T0)
+    whole, glance = queries.score_summary(session, series.id), queries.score_glance(session, series.id)
+    assert (glance.all.count, glance.all.mae, glance.all.naive_mae) == (2, whole.all.mae, whole.all.naive_mae)
+
+
+def live(session, series, model, as_of=T0 + 99 * HOUR, newest=10, **options):
+    found = queries.live_steps(session, series.id, model.id, as_of=as_of, newest=newest, **options)
+    return [(from_us(each.cutoff), each.step, each.mean, each.value, each.unit) for each in found]
+
+
+@pytest.fixture
+def issued(session, series, model):
+    """Forecasts of two steps from hours 0, 1 and 2, and the truth up to hour 2."""
+    for k in range(3):
+        cutoff = T0 + k * HOUR
+        queries.issue(session, series.id, model.id, cutoff, cutoff, steps(k + 1.5, k + 2.5, start=cutoff), unit=k + 1)
+    queries.add_observations(session, series.id, at(1, 2), T0 + 2 * HOUR)
+    queries.fill_scores(session, series.id, T0 + 2 * HOUR)
+
+
+def test_live_steps_come_in_order_of_cutoff_with_what_came_of_them(session, series, model, issued):
+    assert live(session, series, model) == [
+        (T0, 1, 1.5, 1.0, 1.0),
+        (T0, 2, 2.5, 2.0, 1.0),
+        (T0 + HOUR, 1, 2.5, 2.0, 2.0),
+        (T0 + HOUR, 2, 3.5, None, 2.0),
+        (T0 + 2 * HOUR, 1, 3.5, None, 3.0),
+        (T0 + 2 * HOUR, 2, 4.5, None, 3.0),
+    ]
+
+
+def test_live_steps_are_those_of_the_newest_forecasts_before_a_cutoff(session, series, model, issued):
+    found = live(session, series, model, before=T0 + 2 * HOUR, newest=1)
+    assert [row[0] for row in found] == [T0 + HOUR, T0 + HOUR]
+
+
+def test_as_of_a_moment_live_steps_were_issued_and_scored_by_then(session, series, model, issued):
+    found = live(session, series, model, as_of=T0 + HOUR)
+    assert [row[3] for row in found] == [None, None, None, None]
+
+
+def test_live_steps_can_be_asked_for_since_they_were_issued(session, series, model, issued):
+    assert {row[0] for row in live(session, series, model, issued_from=T0 + HOUR)} == {T0 + HOUR, T0 + 2 * HOUR}
+
+
+def test_live_steps_of_another_model_or_without_a_unit_are_passed_over(session, series, model, issued, store_model):
+    other = store_model(session)
+    assert live(session, series, other) == []
+    queries.issue(session, series.id, other.id, T0, T0, steps(1.0))
+    assert live(session, series, other) == []
+
+
+def test_of_two_forecasts_of_one_cutoff_the_champion_s_is_the_latest(session, series, model, store_model):
+    newer = store_model(session)
+    for each in (model, newer):
+        queries.issue(session, series.id, each.id, T0, T0, steps(1.0))
+    assert queries.latest_forecast(session, series.id)[1].id == newer.id
+    queries.promote(session, model, T0, "rolled back")
+    assert queries.latest_forecast(session, series.id)[1].id == model.id
 
 
 def test_runs_left_over_from_a_dead_process_are_closed(session):
@@ -166,9 +274,9 @@ def test_runs_left_over_from_a_dead_process_are_closed(session):
     assert [(run.id, run.outcome) for run in newest] == [(done, "ok"), (run_id, "interrupted")]
 
 
-def test_a_refit_whose_model_was_stored_is_not_closed_as_interrupted(session):
+def test_a_refit_whose_model_was_stored_is_not_closed_as_interrupted(session, store_model):
     queries.start_run(session, "refit", "p", due=T0, started=T0)
-    add_model(session)
+    store_model(session)
     queries.interrupt_runs(session, T0 + HOUR)
     assert queries.newest_runs(session, "p", "refit", 1)[0].outcome == "ok"
 

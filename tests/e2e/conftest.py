@@ -192,9 +192,15 @@ def is_gone() -> Callable[[psutil.Process], bool]:
 
 
 @pytest.fixture(scope="session")
-def slow_lookback() -> int:
-    """A prime has no patches, so back-propagation runs over every single step: a fit takes most of a minute."""
-    return 499
+def slow() -> dict[str, Any]:
+    """The settings of a panel whose fit takes some ten seconds at least, on `slow_series`."""
+    return {"interval": "1m", "horizon": 60, "train_window": "1w"}
+
+
+@pytest.fixture(scope="session")
+def slow_series() -> dict[str, list[float]]:
+    """Seven series of fifty hours of minutes."""
+    return {f"slow{k}": [float(n * k % 17) for n in range(3_000)] for k in range(1, 8)}
 
 
 @pytest.fixture(scope="session")

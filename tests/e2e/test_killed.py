@@ -41,6 +41,7 @@ KEPT = {
     "series": "SELECT id, name, panel FROM series",
     "observations": "SELECT * FROM observations",
     "models": "SELECT * FROM models",
+    "promotions": "SELECT * FROM promotions",
     "forecasts": "SELECT * FROM forecasts",
     "forecast_steps": "SELECT * FROM forecast_steps",
     "forecast_bounds": "SELECT * FROM forecast_bounds",
@@ -142,7 +143,8 @@ def story(
     write_csv: Callable[..., None],
     wait_for: Callable[..., None],
     ask: Callable[..., list[Any]],
-    slow_lookback: int,
+    slow: dict[str, Any],
+    slow_series: dict[str, list[float]],
 ) -> Story:
     folder: Path = tmp_path_factory.mktemp("killed")
     database = folder / "data" / "rollcast.db"
@@ -151,12 +153,12 @@ def story(
     configure(
         folder,
         feed=minutely | {"refit_every": "2s"},
-        slow=minutely | {"refit_every": "1s", "lookback": slow_lookback},
+        slow=slow | minutely | {"refit_every": "1s"},
         steady=minutely | {"refit_every": "1d"},
     )
     feed = Feed(folder / "feed.csv", write_csv, rng)
-    for name, count in (("slow", 2 * slow_lookback), ("steady", FIRST_ROWS)):
-        write_csv(folder / f"{name}.csv", {name: [float(k % 17) for k in range(count)]}, MINUTE, START)
+    write_csv(folder / "slow.csv", slow_series, MINUTE, START)
+    write_csv(folder / "steady.csv", {"steady": [float(k % 17) for k in range(FIRST_ROWS)]}, MINUTE, START)
     story = Story(end=lambda sql: ask(database, sql))
     with run(folder) as daemon:
         daemon.ready().refitted("feed").refitted("steady")
@@ -182,7 +184,7 @@ def story(
         daemon.ready()
         wait_for(lambda: newest(ask(database, NEWEST)) == feed.observations(), within=30)
         # No refit of the slow panel was ever left in peace, so it has no model.
-        wait_for(lambda: {name for (name,) in ask(database, WITHOUT_FORECAST)} <= {"slow"}, within=30)
+        wait_for(lambda: {name for (name,) in ask(database, WITHOUT_FORECAST)} <= set(slow_series), within=30)
         daemon.end(signal.SIGTERM)
     story.snapshots.append(snapshot(database))
     story.file = feed.observations()

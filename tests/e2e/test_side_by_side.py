@@ -100,7 +100,9 @@ def test_a_refit_beside_the_daemon_stores_a_second_model(daemon: Any, command: C
 
 def test_a_forecast_beside_the_daemon_is_what_the_daemon_serves(daemon: Any, command: Callable[..., Any]) -> None:
     command(daemon.folder, "refit", "oil")
-    champion = daemon.rows("SELECT max(version) FROM models WHERE promoted_at IS NOT NULL")[0][0]
+    champion = daemon.rows("SELECT version FROM models WHERE id IN (SELECT model_id FROM promotions) ORDER BY id")[-1][
+        0
+    ]
     command(daemon.folder, "forecast", "oil")
     assert daemon.latest("WTI")["model_version"] == champion
 

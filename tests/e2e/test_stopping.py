@@ -36,13 +36,13 @@ def refitting(
     run: Callable[..., Any],
     configure: Callable[..., None],
     write_csv: Callable[..., None],
-    slow_lookback: int,
+    slow: dict[str, Any],
+    slow_series: dict[str, list[float]],
 ) -> Iterator[Any]:
     """A daemon in the middle of two refits."""
-    slow = {"interval": "1m", "horizon": 5, "lookback": slow_lookback}
     configure(tmp_path, first=slow, second=slow)
     for name in ("first", "second"):
-        write_csv(tmp_path / f"{name}.csv", {name: wave(2 * slow_lookback)}, MINUTE)
+        write_csv(tmp_path / f"{name}.csv", {f"{name}-{each}": values for each, values in slow_series.items()}, MINUTE)
     with run(tmp_path) as daemon:
         yield daemon.ready().refit_under_way("first").refit_under_way("second")
 

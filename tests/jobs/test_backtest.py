@@ -13,7 +13,7 @@ from jobs.backtest import BacktestError, frames, replay, usual_refits
 from jobs.fit import Fitted, fit
 from jobs.refit import Asked
 from jobs.rows import RowHistory
-from models.errors import DivergedError, NotEnoughDataError
+from models.errors import DivergedError
 from models.forecaster import Forecast
 
 HORIZON, LEVELS = 4, (80, 95)
@@ -30,26 +30,33 @@ def history(tmp_path):
         )
         path = tmp_path / "file.csv"
         (table.sample(frac=1, random_state=0) if shuffle else table).to_csv(path, index=False)
-        asked = Asked("file", horizon, None, LEVELS, 0)
+        asked = Asked("file", horizon, LEVELS, 0)
         return RowHistory(longfile.read(path), asked, cutoffs=cutoffs, stride=stride, seasons=seasons, season=season)
 
     return make
 
 
 class Line:
-    """A forecaster that goes on by one a step; with a bound one below and above."""
+    """A forecaster that goes on by one a step; with a bound one below and above, and errors of one expected."""
 
     lookback_ = 2
+    horizon = HORIZON
+    expected_ = np.ones(HORIZON)
 
-    def __init__(self, needs=1):
-        self.needs = needs
+    def __init__(self):
+        self.live = []
 
-    def forecast(self, _name, context):
-        if len(context) < self.needs:
-            raise NotEnoughDataError("too short")
-        mean = context[-1] + np.arange(1.0, HORIZON + 1)
-        bounds = np.stack([mean, mean])
-        return Forecast(mean, mean, bounds - 1, bounds + 1)
+    def forecast(self, contexts, live):
+        self.live.append(live)
+        found = {}
+        for name, context in contexts.items():
+            mean = context[-1] + np.arange(1.0, HORIZON + 1)
+            bounds = np.stack([mean, mean])
+            found[name] = Forecast(mean, mean, bounds - 1, bounds + 1, unit=2.0, scale=1.0)
+        return found
+
+    def live_errors(self, values, means, units):
+        return np.abs(values - means) / units
 
 
 def fitted(task, promoted=True, kind="line"):
@@ -134,12 +141,6 @@ def test_where_no_series_is_long_enough_it_is_told_what_would_be(history):
         history(a=np.arange(5.0))
 
 
-def test_a_series_too_short_for_the_model_is_left_out(history):
-    past = history(a=np.arange(30.0), b=np.arange(10.0))
-    made = by_line(past, load=lambda _: Line(needs=8)).made
-    assert [[known.name for known in each.known] for each in made] == [["a"]]
-
-
 def test_where_no_model_can_be_fitted_it_is_told_why(history):
     with pytest.raises(BacktestError, match=r"nothing can be forecast: 6 of the .* consecutive observations"):
         by_line(history(a=np.arange(10.0)))
@@ -176,6 +177,76 @@ def test_a_challenger_that_is_not_promoted_does_not_serve(history):
     assert seen == [None, b"first", b"first"]
     assert served == [b"first", b"third"]
     assert replayed.kinds == {"first": 1, "second": 1, "third": 1}
+
+
+def test_a_fit_is_told_how_many_rows_the_champion_was_fitted_without(history):
+    tasks = []
+
+    def spy(task):
+        tasks.append(task.unseen)
+        return fitted(task, promoted=len(tasks) < 3)
+
+    replay(history(cutoffs=4, stride=3, a=np.arange(60.0), b=np.arange(45.0)), 1, fit=spy, load=lambda _: Line())
+    assert tasks == [{}, {"a": 3, "b": 3}, {"a": 3, "b": 3}, {"a": 6, "b": 6}]
+
+
+def test_live_errors_are_known_as_far_as_the_targets_have_come(history):
+    y = np.arange(40.0)
+    y[35] += 3  # the last value that is known at the newest cutoff
+    line = Line()
+    by_line(history(cutoffs=3, a=y), every=10, load=lambda _: line)
+    nan = np.nan
+    for live, expected in zip(
+        line.live, ([], [[0, nan, nan, nan]], [[0, 1.5, nan, nan], [1.5, nan, nan, nan]]), strict=True
+    ):
+        np.testing.assert_array_equal(live["a"], np.reshape(expected, (-1, HORIZON)))
+
+
+def test_a_new_champion_has_no_live_errors_yet(history):
+    lines = []
+
+    def load(_):
+        lines.append(Line())
+        return lines[-1]
+
+    by_line(history(cutoffs=4, a=np.arange(40.0)), every=2, load=load)
+    assert [[len(live["a"]) for live in line.live] for line in lines] == [[0, 1], [0, 1]]
+
+
+def test_the_order_of_the_rows_does_not_matter_to_live_errors(history):
+    lines = Line(), Line()
+    for shuffle, line in zip((False, True), lines, strict=True):
+        past = history(cutoffs=6, shuffle=shuffle, a=wave(60), b=wave(50, seed=1))
+        by_line(past, every=10, load=lambda _, line=line: line)
+    for first, second in zip(lines[0].live, lines[1].live, strict=True):
+        assert [first[name].tobytes() for name in "ab"] == [second[name].tobytes() for name in "ab"]
+
+
+def jump(n=100, at=60):
+    """Exact for a while, and then far off what a line goes on to."""
+    y = np.arange(float(n))
+    y[at:] += 50 * (np.arange(n - at) % 2)
+    return y
+
+
+def test_drift_forces_a_refit_between_two_that_are_due(history):
+    past = history(cutoffs=60, a=jump())
+    replayed = by_line(past, every=100)
+    forced = [refit for refit in replayed.refits if refit.drift]
+    assert len(forced) == replayed.drift_refits >= 1
+    assert 60 - 37 <= forced[0].number <= 60 - 37 + 20
+    assert forced[0].drift.ratio > 2
+
+
+def test_without_drift_no_refit_is_forced(history):
+    assert by_line(history(cutoffs=60, a=np.arange(100.0)), every=100).drift_refits == 0
+
+
+def test_refits_that_drift_forces_lie_a_cool_down_apart(history):
+    replayed = by_line(history(cutoffs=60, a=jump()), every=100)
+    numbers = [refit.number for refit in replayed.refits]
+    assert len(numbers) > 2
+    assert min(np.diff(numbers)) >= 10  # a tenth of the usual time, which is more than a horizon
 
 
 @pytest.mark.parametrize(("every", "numbers"), [(1, [0, 1, 2, 3, 4, 5]), (4, [0, 4]), (timedelta(hours=6), [0, 3])])
@@ -233,13 +304,16 @@ def test_naive2_on_m4_weekly_scores_what_is_known_of_it():
     path = Path(__file__).parents[3] / "shared" / "data" / "m4_weekly_dev.csv.gz"
     if not path.exists():
         pytest.skip("the weekly series of M4 are not beside this checkout, in ../shared/data")
-    past = RowHistory(
-        longfile.read(path), Asked("m4", 13, None, LEVELS, 0), cutoffs=1, stride=1, seasons=(52,), season=1
-    )
+    past = RowHistory(longfile.read(path), Asked("m4", 13, LEVELS, 0), cutoffs=1, stride=1, seasons=(52,), season=1)
 
     def load(_):
-        flat = SimpleNamespace(mean=np.zeros(13), lo=np.zeros((2, 13)), hi=np.zeros((2, 13)))
-        return SimpleNamespace(lookback_=2, forecast=lambda _name, _context: flat)
+        flat = SimpleNamespace(mean=np.zeros(13), lo=np.zeros((2, 13)), hi=np.zeros((2, 13)), unit=1.0)
+        return SimpleNamespace(
+            lookback_=2,
+            horizon=13,
+            forecast=lambda contexts, _live: dict.fromkeys(contexts, flat),
+            live_errors=lambda values, means, units: np.abs(values - means) / units,
+        )
 
     found = summary.summarise(past, replay(past, 1, fit=fitted, load=load))
     assert found.series == 144
@@ -251,6 +325,6 @@ def test_naive2_on_m4_weekly_scores_what_is_known_of_it():
 def test_a_file_that_counts_needs_no_times(tmp_path):
     path = tmp_path / "counts.csv"
     path.write_text("ds,y\n" + "".join(f"{10**18 + k},{k}\n" for k in range(30)))
-    past = RowHistory(longfile.read(path), Asked("c", 4, None, LEVELS, 0), cutoffs=1, stride=1, seasons=(), season=1)
+    past = RowHistory(longfile.read(path), Asked("c", 4, LEVELS, 0), cutoffs=1, stride=1, seasons=(), season=1)
     (made,) = frames(past, by_line(past))
     assert made["ds"].tolist() == [10**18 + k for k in range(26, 30)]

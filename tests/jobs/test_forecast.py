@@ -9,8 +9,10 @@ import pytest
 from db import queries
 from jobs.fetch import fetch
 from jobs.fit import fit
-from jobs.forecast import NoModelError, forecast
+from jobs.forecast import NoModelError, context, forecast, make
 from jobs.refit import refit
+from jobs.score import score
+from models.forecaster import Forecaster
 
 
 @pytest.fixture
@@ -31,74 +33,64 @@ def ledger(sessions, name="a"):
 
 
 def test_each_series_gets_a_forecast_of_every_step(sessions, panel, clock, ready):
-    issued = forecast(sessions, panel, clock())
+    issued = forecast(sessions, panel, clock)
     assert len(issued.forecasts["a"]) == 3
 
 
 def test_the_targets_follow_the_newest_observation(sessions, panel, clock, ready):
-    forecast(sessions, panel, clock())
+    forecast(sessions, panel, clock)
     ((made, steps),) = ledger(sessions)
     assert [step.target_ts - made.cutoff for step in steps] == [timedelta(hours=k) for k in (1, 2, 3)]
 
 
 def test_the_same_forecast_is_not_issued_twice(sessions, panel, clock, ready):
-    forecast(sessions, panel, clock())
+    forecast(sessions, panel, clock)
     clock.advance(minutes=5)
-    assert forecast(sessions, panel, clock()).forecasts == {}
+    assert forecast(sessions, panel, clock).forecasts == {}
     assert len(ledger(sessions)) == 1
 
 
 def test_a_new_observation_gives_a_new_forecast(sessions, panel, source, clock, tmp_path, ready):
-    forecast(sessions, panel, clock())
+    forecast(sessions, panel, clock)
     source.put("a", np.random.default_rng(0).normal(size=301).cumsum())
     clock.advance(hours=1)
     fetch(sessions, panel, clock, tmp_path)
-    assert list(forecast(sessions, panel, clock()).forecasts) == ["a"]
+    assert list(forecast(sessions, panel, clock).forecasts) == ["a"]
     assert len(ledger(sessions)) == 2
 
 
-def test_a_series_too_short_for_the_model_is_told_and_the_others_go_on(sessions, panel, source, clock, tmp_path, ready):
-    source.put("b", [1, 2], start=clock() - timedelta(hours=2))
+def test_a_series_that_was_not_there_at_the_fit_is_forecast_from_its_first_value(
+    sessions, panel, source, clock, tmp_path, ready
+):
+    source.put("b", [1], start=clock() - timedelta(hours=1))
     fetch(sessions, panel, clock, tmp_path)
-    issued = forecast(sessions, panel, clock())
-    assert list(issued.forecasts) == ["a"]
-    assert "2 consecutive values, but the model takes in" in issued.lacking["b"]
+    assert list(forecast(sessions, panel, clock).forecasts) == ["a", "b"]
 
 
 def test_without_a_model_nothing_is_forecast(sessions, panel, clock):
     with pytest.raises(NoModelError):
-        forecast(sessions, panel, clock())
+        forecast(sessions, panel, clock)
 
 
-def foreign_champion(sessions, clock):
+@pytest.fixture
+def foreign_champion(sessions, store_model, ready):
     """A champion written by a version that saved its models in another way."""
     with sessions.begin() as session:
-        queries.add_model(
-            session,
-            "p",
-            kind="rnn",
-            cutoff=clock(),
-            trained_at=clock(),
-            promoted_at=clock(),
-            verdict="",
-            content=b"another version's",
-        )
+        store_model(session, kind="rnn", content=b"another version's")
 
 
-def test_a_champion_that_this_version_cannot_read_is_no_model(sessions, panel, clock, ready):
-    foreign_champion(sessions, clock)
+def test_a_champion_that_this_version_cannot_read_is_no_model(sessions, panel, clock, foreign_champion):
     with pytest.raises(NoModelError, match="that this version can read"):
-        forecast(sessions, panel, clock())
+        forecast(sessions, panel, clock)
 
 
-def test_the_next_refit_replaces_a_champion_that_this_version_cannot_read(sessions, panel, clock, ready):
-    foreign_champion(sessions, clock)
+def test_the_next_refit_replaces_a_champion_that_this_version_cannot_read(sessions, panel, clock, foreign_champion):
     assert refit(sessions, panel, clock(), fit).promoted
-    assert list(forecast(sessions, panel, clock()).forecasts) == ["a"]
+    assert list(forecast(sessions, panel, clock).forecasts) == ["a"]
 
 
 def test_a_longer_horizon_in_the_configuration_does_not_stop_the_champion(sessions, panel, clock, ready):
-    issued = forecast(sessions, replace(panel, horizon=10), clock())
+    issued = forecast(sessions, replace(panel, horizon=10), clock)
     assert len(issued.forecasts["a"]) == 3
 
 
@@ -106,19 +98,18 @@ def test_a_series_with_absurd_values_does_not_stop_the_others(
     sessions, panel, source, clock, tmp_path, ready, monkeypatch
 ):
     from models.errors import BadInputError
-    from models.forecaster import Forecaster
 
     source.put("b", np.ones(300))
     fetch(sessions, panel, clock, tmp_path)
     whole = Forecaster.forecast
 
-    def picky(self, name, values):
-        if name == "b":
+    def picky(self, contexts, live):
+        if "b" in contexts:
             raise BadInputError("the context holds NaN or infinity")
-        return whole(self, name, values)
+        return whole(self, contexts, live)
 
     monkeypatch.setattr(Forecaster, "forecast", picky)
-    issued = forecast(sessions, panel, clock())
+    issued = forecast(sessions, panel, clock)
     assert (list(issued.forecasts), list(issued.lacking)) == (["a"], ["b"])
 
 
@@ -133,4 +124,42 @@ def test_two_values_in_one_step_do_not_make_the_context_too_short(sessions, pane
     daily = replace(panel, interval=timedelta(days=1))
     fetch(sessions, daily, clock, tmp_path)
     refit(sessions, daily, clock(), fit)
-    assert list(forecast(sessions, daily, clock()).forecasts) == ["d"]
+    assert list(forecast(sessions, daily, clock).forecasts) == ["d"]
+
+
+def test_a_forecast_keeps_the_unit_of_its_intervals_and_the_scale_of_mase(sessions, panel, clock, ready):
+    forecast(sessions, panel, clock)
+    ((made, _),) = ledger(sessions)
+    assert made.unit > 0
+    assert made.scale > 0
+
+
+def test_intervals_widen_when_the_live_errors_grow(sessions, panel, source, clock, tmp_path):
+    """Beside a forecast that knows of no error: a daily wave takes on another period."""
+    phase = np.concatenate([np.arange(300) / 24, 300 / 24 + np.arange(40) / 7])
+    values = 50 + 10 * np.sin(2 * np.pi * phase) + np.random.default_rng(0).normal(size=340)
+    clock.advance(hours=300)
+    for n in range(300, 341):
+        source.put("a", values[:n])
+        fetch(sessions, panel, clock, tmp_path)
+        if n == 300:
+            refit(sessions, panel, clock(), fit)
+        score(sessions, panel, clock)
+        forecast(sessions, panel, clock)
+        clock.advance(hours=1)
+    newest, steps = ledger(sessions)[0]
+    with sessions() as session:
+        forecaster, _ = Forecaster.from_bytes(queries.champion(session, "p").content)
+        seen = context(session, newest.series_id, forecaster, as_of=newest.issued_at, cutoff=newest.cutoff)
+    blind = make(forecaster, panel, "a", seen, np.empty((0, 3))).steps
+    assert [step.mean for step in blind] == [step.mean for step in steps]
+    reach, blind_reach = ([step.bounds[80][1] - step.mean for step in each] for each in (steps, blind))
+    assert min(np.array(reach) / np.array(blind_reach)) > 2
+
+
+def test_many_series_are_forecast_in_several_transactions(sessions, panel, source, clock, tmp_path, ready, monkeypatch):
+    for k in range(5):
+        source.put(f"b{k}", [1, 2], start=clock() - timedelta(hours=2))
+    fetch(sessions, panel, clock, tmp_path)
+    monkeypatch.setattr("jobs.forecast.BATCH", 2)
+    assert len(forecast(sessions, panel, clock).forecasts) == 6

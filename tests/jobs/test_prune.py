@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def aged(sessions, clock):
+def aged(sessions, clock, store_model):
     """Ten days of hourly observations, and a model, a forecast and a fetch a day; now is the tenth day's end."""
     with sessions.begin() as session:
         series = queries.add_series(session, "a", "p")
@@ -25,16 +25,7 @@ def aged(sessions, clock):
         queries.add_observations(session, series.id, [(to_us(start + h * HOUR), float(h)) for h in range(240)], start)
         for day in range(10):
             moment = start + day * DAY
-            model = queries.add_model(
-                session,
-                "p",
-                kind="naive",
-                cutoff=moment,
-                trained_at=moment,
-                promoted_at=moment,
-                verdict="",
-                content=b"",
-            )
+            model = store_model(session, at=moment)
             queries.issue(
                 session, series.id, model.id, moment, moment, [NewStep(moment + HOUR, 1.0, 1.0, {80: (0, 2)})]
             )
@@ -92,6 +83,44 @@ def test_models_that_serve_or_are_referred_to_stay(sessions, panel, clock, aged,
     assert prune(sessions, forgetful, clock()).models == 7
     with sessions() as session:
         assert queries.champion(session, "p").version == 10
+
+
+def test_the_champion_and_the_model_before_it_stay_and_promotions_go_with_their_models(
+    sessions, panel, clock, aged, count
+):
+    with sessions.begin() as session:
+        queries.promote(session, queries.find_model(session, "p", 3), clock(), "by command")
+    clock.advance(days=100)
+    prune(sessions, replace(panel, keep_forecasts=DAY, keep_models=DAY), clock())
+    with sessions() as session:
+        assert [model.version for model in queries.models_of_panel(session, "p")] == [10, 3]
+        assert queries.champion(session, "p").version == 3
+        assert queries.previous_champion(session, "p").version == 10
+        assert len(queries.promotions(session, "p")) == 3
+
+
+@pytest.fixture
+def faithful(sessions, clock, store_model):
+    """A model that has forecast every hour for ten days; now is the tenth day's end."""
+    with sessions.begin() as session:
+        series, model = queries.add_series(session, "a", "p"), store_model(session)
+        for hour in range(240):
+            moment = clock() + hour * HOUR
+            steps = [NewStep(moment + HOUR, 1.0, 1.0, {80: (0, 2)})]
+            queries.issue(session, series.id, model.id, moment, moment, steps, unit=1.0)
+    clock.advance(days=10)
+
+
+def test_the_forecasts_that_a_kept_one_was_made_from_stay(sessions, panel, clock, faithful, count, monkeypatch):
+    monkeypatch.setattr("jobs.prune.REMEMBERED", 50)
+    assert prune(sessions, replace(panel, keep_forecasts=DAY), clock()).forecasts == 240 - 24 - 50
+
+
+def test_what_stays_only_for_others_goes_once_they_go(sessions, panel, clock, faithful, count, monkeypatch):
+    monkeypatch.setattr("jobs.prune.REMEMBERED", 50)
+    prune(sessions, replace(panel, keep_forecasts=DAY), clock())
+    clock.advance(hours=10)
+    assert prune(sessions, replace(panel, keep_forecasts=DAY), clock()).forecasts == 10
 
 
 def test_old_runs_go_but_the_newest_stay_so_that_nothing_is_due_twice(sessions, panel, clock, aged, count):

@@ -44,10 +44,18 @@ def test_a_panel_without_any_observation_is_not_ready(sessions, panel, clock):
         refit(sessions, panel, clock(), fit)
 
 
-def test_a_lookback_that_is_asked_for_raises_what_is_needed(sessions, panel, clock, learnt):
-    learnt(50)
-    with pytest.raises(NotReadyError, match="50 of the 62"):
-        refit(sessions, replace(panel, lookback=40), clock(), fit)
+def test_of_a_panel_of_many_it_is_told_how_many_forecasts_there_are_to_learn_from(sessions, panel, clock, learnt):
+    learnt(10)
+    learnt(8, "b")
+    told = "10 of the 20 forecasts to learn from that a first model needs, over 2 series of at most 10 consecutive"
+    with pytest.raises(NotReadyError, match=told):
+        refit(sessions, panel, clock(), fit)
+
+
+def test_short_series_make_up_for_one_another(sessions, panel, clock, learnt):
+    for name in "abcd":
+        learnt(10, name)
+    assert refit(sessions, panel, clock(), fit).promoted
 
 
 def test_the_model_keeps_what_it_was_made_from(sessions, panel, clock, learnt):
@@ -102,28 +110,82 @@ def test_the_training_window_is_a_span_back_from_the_newest_observation(sessions
     assert len(task.histories["a"][0]) == 100
 
 
+def losing(task):
+    return replace(fit(task), promoted=False)
+
+
 def test_a_challenger_that_loses_is_kept_but_does_not_serve(sessions, panel, clock, learnt):
     learnt()
     refit(sessions, panel, clock(), fit)
-
-    def losing(task):
-        return replace(fit(task), promoted=False)
-
     refit(sessions, panel, clock(), losing)
     with sessions() as session:
         assert queries.champion(session, "p").version == 1
-        assert session.query(queries.Model).count() == 2
+        assert [model.accepted for model in queries.models_of_panel(session, "p")] == [False, True]
 
 
-def test_a_champion_that_cannot_be_read_is_replaced(sessions, panel, clock, learnt):
+def test_where_a_person_promotes_a_challenger_that_wins_waits(sessions, panel, clock, learnt):
+    learnt()
+    manual = replace(panel, promote="manual")
+    first, second = (refit(sessions, manual, clock(), fit) for _ in range(2))
+    assert (first.promoted, second.promoted, second.fitted.promoted) == (True, False, True)
+    assert f"{second.fitted.kind} waits to be promoted: " in str(second)
+    with sessions() as session:
+        assert queries.champion(session, "p").version == 1
+
+
+def test_where_a_person_promotes_a_champion_that_answers_another_horizon_is_replaced_all_the_same(
+    sessions, panel, clock, learnt
+):
+    learnt()
+    refit(sessions, panel, clock(), fit)
+    assert refit(sessions, replace(panel, promote="manual", horizon=5), clock(), fit).promoted
+
+
+def test_the_task_tells_how_many_values_came_after_the_champion_s_cutoff(sessions, panel, clock, learnt):
+    learnt(300, "a")
+    learnt(300, "b")
+    refit(sessions, panel, clock(), fit)
+    learnt(307, "a")
+    with sessions() as session:
+        assert prepare(session, panel, clock()).unseen == {"a": 7, "b": 0}
+
+
+def test_without_a_champion_nothing_is_unseen(sessions, panel, clock, learnt):
+    learnt()
+    with sessions() as session:
+        assert prepare(session, panel, clock()).unseen == {}
+
+
+def test_a_challenger_starts_from_the_champion_and_meets_it_on_what_is_new(sessions, panel, clock, learnt, monkeypatch):
+    learnt(300)
+    refit(sessions, panel, clock(), fit)
+    learnt(305)
+    with sessions() as session:
+        task = prepare(session, panel, clock())
+    seen = []
+    whole_fit, whole_meeting = Forecaster.fit, Forecaster.outdoes
+
+    def spy(self, histories, progress=None, champion=None):
+        seen.append(champion.kind_)
+        return whole_fit(self, histories, progress, champion)
+
+    def meeting(self, champion, histories, unseen):
+        seen.append(unseen)
+        return whole_meeting(self, champion, histories, unseen)
+
+    monkeypatch.setattr(Forecaster, "fit", spy)
+    monkeypatch.setattr(Forecaster, "outdoes", meeting)
+    fit(task)
+    assert seen == [Forecaster.from_bytes(task.champion)[0].kind_, {"a": 5}]
+
+
+def test_a_champion_that_cannot_be_read_is_replaced(sessions, panel, clock, learnt, store_model):
     learnt()
     with sessions.begin() as session:
-        queries.add_model(
-            session, "p", kind="rnn", cutoff=clock(), trained_at=clock(), promoted_at=clock(), verdict="", content=b"?"
-        )
-    fitted = refit(sessions, panel, clock(), fit)
-    assert fitted.promoted
-    assert "the champion cannot be read" in fitted.verdict
+        store_model(session, kind="rnn", content=b"?")
+    refitted = refit(sessions, panel, clock(), fit)
+    assert refitted.promoted
+    assert "the champion cannot be read" in refitted.fitted.verdict
 
 
 def test_a_model_is_stored_without_pickle(sessions, panel, clock, learnt):

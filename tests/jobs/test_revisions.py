@@ -122,7 +122,7 @@ def test_a_backtest_makes_again_what_live_issued(sessions, panel, source, clock,
     with sessions() as session:
         task = prepare(session, panel, clock())
     refit(sessions, panel, clock(), fit)
-    steps = forecast(sessions, panel, clock()).forecasts["a"]
+    steps = forecast(sessions, panel, clock).forecasts["a"]
     clock.advance(hours=3)
     source.put("a", np.r_[WAVE[:200], WAVE[200:400] + 5.0], start=T0)
     fetch(sessions, panel, clock, tmp_path)

@@ -75,3 +75,9 @@ def test_an_idle_run_leaves_no_record_where_it_need_not(sessions, clock):
     run(sessions, clock, "job", "p", lambda: 0, keep_idle=False)
     with sessions() as session:
         assert queries.newest_runs(session, "p", "job", 1) == []
+
+
+@pytest.mark.parametrize(("work", "told"), [(lambda: 42, "drift; 42"), (raising(ValueError("odd")), "drift; Value")])
+def test_what_made_it_run_out_of_its_turn_is_told_before_how_it_ended(sessions, clock, record, work, told):
+    run(sessions, clock, "job", "p", work, because="drift")
+    assert record().reason.startswith(told)

@@ -9,6 +9,8 @@ from sqlalchemy import func, select, update
 
 from db import queries
 from db.schema import Forecast, Model, Run
+from jobs.drift import Drift
+from jobs.fit import fit
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
 
@@ -78,7 +80,6 @@ def test_a_restart_refits_nothing_that_is_not_due(start, count, walk):
 
 def test_what_was_fetched_before_a_kill_is_forecast_from_after_it(start, count, walk, sessions, panel, tmp_path):
     from jobs.fetch import fetch
-    from jobs.fit import fit
     from jobs.refit import refit
 
     fetch(sessions, panel, utc_now, tmp_path)
@@ -116,7 +117,7 @@ def test_new_observations_are_scored_and_forecast_from(start, count, source, pan
     source.put("a", values)
     wait_until(lambda: count(Forecast) == 2)
     with sessions() as session:
-        assert queries.score_summary(session, queries.find_series(session, "a").id).count == 2
+        assert queries.score_summary(session, queries.find_series(session, "a").id).all.count == 2
 
 
 def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, source, panel, sessions, tmp_path):
@@ -158,4 +159,75 @@ def test_a_panel_that_fails_does_not_hold_another(start, count, source, panel, w
 
     failing = type(source)(down="no route to host")
     start(replace(panel, name="q", source=failing), panel)
+    wait_until(lambda: count(Forecast) == 1)
+
+
+def test_what_the_command_line_promotes_forecasts_at_once(start, count, walk, sessions, panel):
+    from jobs.promote import roll_back
+    from jobs.refit import refit
+
+    start()
+    wait_until(lambda: count(Forecast) == 1)
+    refit(sessions, panel, utc_now(), fit)
+    wait_until(lambda: count(Forecast) == 2)
+    with sessions() as session:
+        versions = {model.id: model.version for model in queries.models_of_panel(session, "p")}
+        series = queries.find_series(session, "a")
+        assert [model.version for _, model in queries.forecasts(session, series.id, issued_after=None, limit=9)] == [
+            2,
+            1,
+        ]
+    assert sorted(versions.values()) == [1, 2]
+    roll_back(sessions, panel, utc_now)
+    with sessions() as session:
+        assert queries.latest_forecast(session, series.id)[1].version == 1
+
+
+@pytest.fixture
+def refitted(sessions, panel, walk, tmp_path):
+    """The panel, which is fetched every second, after a refit five hours ago: the next is due in most of a day."""
+    from dataclasses import replace
+
+    from jobs.fetch import fetch
+    from jobs.refit import refit
+
+    quick, before = replace(panel, fetch_every=timedelta(seconds=1)), utc_now() - timedelta(hours=5)
+    fetch(sessions, quick, lambda: before, tmp_path)
+    refit(sessions, quick, before, fit)
+    with sessions.begin() as session:
+        run_id = queries.start_run(session, "refit", "p", due=before, started=before)
+        queries.end_run(session, run_id, ended=before, outcome="ok", reason="naive serves")
+    return quick
+
+
+@pytest.fixture
+def drifts(monkeypatch):
+    """Whether live errors drift."""
+    answers = [False]
+    found = Drift(utc_now(), 2.4)
+    monkeypatch.setattr("jobs.scheduler.drift", lambda _session, _panel, _now: found if answers[0] else None)
+    return answers
+
+
+def test_drift_forces_a_refit_once_new_scores_show_it(start, count, refitted, drifts, source):
+    start(refitted)
+    wait_until(lambda: count(Forecast) == 1)
+    time.sleep(1)
+    assert count(Run, Run.job == "refit") == 1
+    drifts[0] = True
+    source.put("a", np.random.default_rng(0).normal(size=202).cumsum())
+    wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok", Run.reason.startswith("drift: live")) == 1)
+
+
+def test_drift_that_was_seen_before_a_restart_is_not_forgotten_and_forces_one_refit(start, count, refitted, drifts):
+    drifts[0] = True
+    start(refitted)
+    wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok", Run.reason.startswith("drift: live")) == 1)
+    time.sleep(1.5)
+    assert count(Run, Run.job == "refit") == 2
+
+
+def test_a_watch_that_fails_holds_nothing_up(start, count, refitted, monkeypatch):
+    monkeypatch.setattr("jobs.scheduler.drift", lambda *_: 1 / 0)
+    start(refitted)
     wait_until(lambda: count(Forecast) == 1)

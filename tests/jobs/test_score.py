@@ -13,19 +13,17 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def line(sessions, clock):
+def line(sessions, clock, store_model):
     """A series whose value at hour t is t, and a model that knows it: every forecast is exact."""
     with sessions.begin() as session:
         series = queries.add_series(session, "line", "p")
-        model = queries.add_model(
-            session, "p", kind="exact", cutoff=clock(), trained_at=clock(), promoted_at=clock(), verdict="", content=b""
-        )
+        model = store_model(session, kind="exact")
         for k in range(10):
             cutoff = clock() + k * HOUR
             steps = [
                 NewStep(cutoff + h * HOUR, float(k + h), float(k), {80: (k + h - 1, k + h + 1)}) for h in (1, 2, 3)
             ]
-            queries.issue(session, series.id, model.id, cutoff, cutoff + HOUR, steps)
+            queries.issue(session, series.id, model.id, cutoff, cutoff + HOUR, steps, unit=1.0, scale=1.0)
     return series
 
 
@@ -35,31 +33,34 @@ def learn(sessions, series, clock, hours):
         queries.add_observations(session, series.id, pairs, clock())
 
 
-def test_a_forecaster_exact_on_y_equals_t_scores_zero(sessions, panel, clock, line):
+def test_a_forecaster_exact_on_y_equals_t_scores_zero_at_every_step(sessions, panel, clock, line):
     learn(sessions, line, clock, range(14))
-    assert score(sessions, panel, clock()) == 30
+    assert score(sessions, panel, clock) == 30
     with sessions() as session:
         summary = queries.score_summary(session, line.id)
-    assert (summary.mae, summary.naive_mae, summary.coverage) == (0.0, 2.0, {80: 1.0})
+    assert (summary.all.mae, summary.all.naive_mae, summary.all.coverage) == (0.0, 2.0, {80: 1.0})
+    assert {step: (each.count, each.mae, each.mase, each.naive_mae) for step, each in summary.by_step.items()} == {
+        step: (10, 0.0, 0.0, float(step)) for step in (1, 2, 3)
+    }
 
 
 def test_scoring_twice_scores_nothing_twice(sessions, panel, clock, line):
     learn(sessions, line, clock, range(14))
-    score(sessions, panel, clock())
-    assert score(sessions, panel, clock()) == 0
+    score(sessions, panel, clock)
+    assert score(sessions, panel, clock) == 0
 
 
 def test_truth_that_comes_late_is_scored_late(sessions, panel, clock, line):
     learn(sessions, line, clock, [1, 3])
-    assert score(sessions, panel, clock()) == 1 + 3
+    assert score(sessions, panel, clock) == 1 + 3
     clock.advance(hours=30)
     with sessions.begin() as session:
         queries.add_observations(session, line.id, [(to_us(clock() - 28 * HOUR), 2.0)], clock())
-    assert score(sessions, panel, clock()) == 2
+    assert score(sessions, panel, clock) == 2
 
 
 def test_only_the_panel_s_own_series_are_scored(sessions, panel, clock, line):
     from dataclasses import replace
 
     learn(sessions, line, clock, range(14))
-    assert score(sessions, replace(panel, name="q"), clock()) == 0
+    assert score(sessions, replace(panel, name="q"), clock) == 0

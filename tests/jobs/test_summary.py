@@ -19,7 +19,7 @@ class Told:
     season = 1
 
     def __init__(self, horizon, levels=(80,)):
-        self.asked = Asked("t", horizon, None, levels, 0)
+        self.asked = Asked("t", horizon, levels, 0)
 
 
 def made(*pairs):

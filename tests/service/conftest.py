@@ -24,8 +24,8 @@ def lived(sessions, panel, source, clock, tmp_path):
     for n in range(300, 305):
         source.put("a", WALK[:n])
         fetch(sessions, panel, clock, tmp_path)
-        score(sessions, panel, clock())
-        forecast(sessions, panel, clock())
+        score(sessions, panel, clock)
+        forecast(sessions, panel, clock)
         clock.advance(hours=1)
     clock.now -= timedelta(minutes=50)
     return panel

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from db import engine, queries
+from db.times import to_us
 from jobs.fetch import fetch
 from service.api import create_app
 
@@ -97,14 +98,12 @@ def test_a_series_without_a_model_says_what_it_waits_for(client, sessions, panel
     assert answer["reason"] == "10 of the 24 consecutive observations that a first model needs; 14h to go"
 
 
-def test_a_model_that_this_version_cannot_read_is_none(client, sessions, panel, source, clock, tmp_path):
+def test_a_model_that_this_version_cannot_read_is_none(client, sessions, panel, source, clock, tmp_path, store_model):
     source.put("a", WALK[:300])
     clock.advance(hours=300)
     fetch(sessions, panel, clock, tmp_path)
     with sessions.begin() as session:
-        queries.add_model(
-            session, "p", kind="rnn", cutoff=clock(), trained_at=clock(), promoted_at=clock(), verdict="", content=b"?"
-        )
+        store_model(session, kind="rnn", content=b"?")
     assert client.get("/api/v1/series/a").json()["status"] == "no_model"
 
 
@@ -161,6 +160,48 @@ def test_scores_hold_the_forecasts_against_the_truth_and_the_naive(client, lived
     assert set(window["coverage"]) == {"80", "95"}
 
 
+def test_scores_are_told_step_by_step(client, lived):
+    window = client.get("/api/v1/series/a/scores").json()["windows"]["all"]
+    assert [(step["step"], step["scored"]) for step in window["by_step"]] == [(1, 4), (2, 3), (3, 2)]
+    for step in (window, *window["by_step"]):
+        assert step["mae"] == step["naive_mae"] > 0
+        assert step["skill"] == 0.0
+        assert step["mase"] > 0
+        assert set(step["coverage"]) == {"80", "95"}
+
+
+def test_a_forecaster_exact_on_y_equals_t_scores_zero_at_every_step(client, sessions, clock, store_model):
+    hour = timedelta(hours=1)
+    with sessions.begin() as session:
+        series, model = queries.add_series(session, "line", "p"), store_model(session, kind="exact")
+        for k in range(10):
+            cutoff = clock() + k * hour
+            steps = [queries.NewStep(cutoff + h * hour, k + h, k, {80: (k + h - 1, k + h + 1)}) for h in (1, 2, 3)]
+            queries.issue(session, series.id, model.id, cutoff, cutoff, steps, unit=1.0, scale=1.0)
+        truth = [(to_us(clock() + t * hour), float(t)) for t in range(14)]
+        queries.add_observations(session, series.id, truth, clock())
+        queries.fill_scores(session, series.id, clock())
+    window = client.get("/api/v1/series/line/scores").json()["windows"]["all"]
+    figures = {"mae": 0.0, "mase": 0.0, "skill": 1.0, "coverage": {"80": 1.0}}
+    assert window["by_step"] == [{"step": h, "scored": 10, "naive_mae": float(h), **figures} for h in (1, 2, 3)]
+    assert (window["mae"], window["mase"]) == (0.0, 0.0)
+
+
+def test_what_was_never_scored_has_no_figures(client, sessions, clock):
+    with sessions.begin() as session:
+        queries.add_series(session, "new", "p")
+    window = client.get("/api/v1/series/new/scores").json()["windows"]["7d"]
+    assert (window["scored_steps"], window["mae"], window["mase"], window["by_step"]) == (0, None, None, [])
+
+
+def test_a_refit_that_drift_forced_is_told_with_its_reason(client, sessions, lived, clock):
+    reason = "drift: live error 2.4 × what validation promised, since 2026-01-17 00:00:00Z; naive serves: level"
+    with sessions.begin() as session:
+        run = queries.start_run(session, "refit", "p", due=clock(), started=clock())
+        queries.end_run(session, run, ended=clock(), outcome="ok", reason=reason)
+    assert client.get("/api/v1/series/a").json()["last_refit"]["reason"] == reason
+
+
 def test_an_unknown_series_is_a_404_that_names_those_there_are(client, lived):
     for path in ("", "/observations", "/forecasts", "/forecasts/latest", "/scores"):
         answer = client.get(f"/api/v1/series/nope{path}")
@@ -214,12 +255,10 @@ def test_a_series_of_a_panel_that_is_no_longer_configured_is_not_shown(client, s
     assert client.get("/api/v1/series/old").status_code == 404
 
 
-def test_nan_never_reaches_the_wire(client, sessions, panel, clock):
+def test_nan_never_reaches_the_wire(client, sessions, panel, clock, store_model):
     with sessions.begin() as session:
         series = queries.add_series(session, "a", "p")
-        model = queries.add_model(
-            session, "p", kind="rnn", cutoff=clock(), trained_at=clock(), promoted_at=clock(), verdict="", content=b""
-        )
+        model = store_model(session, kind="rnn")
         steps = [queries.NewStep(clock(), float("inf"), 0.0, {80: (-float("inf"), float("inf"))})]
         queries.issue(session, series.id, model.id, clock(), clock(), steps)
     text = client.get("/api/v1/series/a/forecasts/latest").text

@@ -1,11 +1,13 @@
 """The command `rollcast backtest`, as a person types it."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from db import engine, queries
@@ -97,7 +99,7 @@ def test_the_metrics_tell_all_that_was_measured(rollcast, sales, tmp_path):
 
 def test_the_metrics_are_those_of_the_forecasts_that_are_written(rollcast, sales, tmp_path):
     rollcast("backtest", "sales.csv", "--horizon", 3, "--cutoffs", 4, "--json", "m.json", "--out", "f.parquet")
-    both = pd.read_parquet("f.parquet").merge(sales, on=["unique_id", "ds"])
+    both = pd.DataFrame(pl.read_parquet("f.parquet").to_dict(as_series=False)).merge(sales, on=["unique_id", "ds"])
     told = json.loads((tmp_path / "m.json").read_text())
     inside = (both["lo_80"] <= both["y"]) & (both["y"] <= both["hi_80"])
     assert told["coverage"]["80"] == pytest.approx(inside.mean())
@@ -119,8 +121,34 @@ def test_dropped_rows_and_missing_pairs_are_told(rollcast, sales, tmp_path):
     sales.loc[sales["unique_id"] == "b", "y"] = np.nan
     pd.concat([sales, rows(4, "c")]).to_csv(tmp_path / "sales.csv", index=False)
     _, _, err = rollcast("backtest", "sales.csv", "--horizon", 3)
-    assert "sales.csv: 120 rows without a value in column y are left out" in err
+    assert "sales.csv: left out 120 rows without a value in y\n" in err
     assert "1 of 2 pairs of a series and a cutoff are left out: too little history" in err
+
+
+def test_rows_that_a_later_one_replaces_are_told_and_the_first_of_them_named(rollcast, sales, tmp_path):
+    table = pd.concat([sales, sales.iloc[[200, 7]]])
+    table.to_csv(tmp_path / "sales.csv", index=False)
+    code, _, err = rollcast("backtest", "sales.csv", "--horizon", 3)
+    told = "left out 2 rows with a later row of the same series and time, the first of a at 2026-01-05T07:00:00Z"
+    assert (code, err) == (0, f"sales.csv: {told}\n")
+
+
+def test_a_file_may_call_its_columns_otherwise_and_forecasts_keep_their_names(rollcast, sales, tmp_path):
+    sales.columns = ["shop", "timestamp", "value"]
+    sales.to_csv(tmp_path / "sales.csv", index=False)
+    named = ("--id-column", "shop", "--time-column", "timestamp", "--value-column", "value")
+    code, out, _ = rollcast("backtest", "sales.csv", *named, "--horizon", 3, "--out", "f.csv")
+    assert code == 0
+    assert "2 series" in out
+    assert pd.read_csv("f.csv").columns.tolist()[:4] == ["unique_id", "ds", "cutoff", "yhat"]
+
+
+def test_more_cutoffs_than_there_are_rows_are_as_many_as_can_be(rollcast, tmp_path):
+    rows(40).to_csv(tmp_path / "sales.csv", index=False)
+    code, out, err = rollcast("backtest", "sales.csv", "--horizon", 3, "--cutoffs", 1_000_000, "--refit-every", 100)
+    assert code == 0
+    assert "999,986 of 1,000,000 pairs of a series and a cutoff are left out: too little history" in err
+    assert "1 fit every 100 cutoffs" in out
 
 
 @pytest.mark.parametrize(
@@ -143,6 +171,17 @@ def test_the_interval_tells_the_season_in_this_project_s_words_and_in_pandas(rol
     assert f"season {season}, interval {interval};" in out
 
 
+def test_refits_that_drift_forced_are_counted(rollcast, tmp_path):
+    phase = np.concatenate([np.arange(200) / 24, 200 / 24 + np.arange(40) / 7])
+    y = 50 + 10 * np.sin(2 * np.pi * phase) + np.random.default_rng(0).normal(size=240)
+    pd.DataFrame({"ds": range(240), "y": y}).to_csv(tmp_path / "broken.csv", index=False)
+    words = "broken.csv --horizon 3 --season 24 --cutoffs 38 --refit-every 100 --json m.json"
+    _, out, _ = rollcast("backtest", *words.split())
+    told = json.loads((tmp_path / "m.json").read_text())
+    assert told["fits"] == told["drift_refits"] + 1 >= 2
+    assert f"; {told['drift_refits']} forced by drift)" in out
+
+
 def test_a_refit_can_be_asked_for_by_time(rollcast, sales):
     _, out, _ = rollcast("backtest", "sales.csv", "--horizon", 3, "--cutoffs", 9, "--stride", 4, "--refit-every", "1d")
     assert "2 fits every 1d" in out
@@ -159,23 +198,54 @@ def test_a_refit_can_be_asked_for_by_time(rollcast, sales):
         ("sales.csv --horizon 3 --refit-every 0", "--refit-every 0: expected at least 1 cutoff"),
         ("sales.csv --horizon 3 --refit-every often", "--refit-every often: expected a frequency as in 1h"),
         ("sales.csv --horizon 3 --interval hourly", "--interval hourly: expected a frequency as in 1h, 30min"),
+        ("sales.csv --horizon 10001", "--horizon 10001: expected at most 10,000 steps"),
+        ("sales.csv --horizon 3 --season 9999999999", "--season 9999999999: expected at most 1,000,000,000 steps"),
+        ("sales.csv --horizon 3 --seed -1", "--seed -1: expected a whole number, at least 0"),
         ("sales.csv --horizon 3 --level 100", "--level 100: expected percent, from 1 to 99"),
         ("sales.csv --horizon 149", "the longest, a, has 150 rows, and a horizon of 149 needs 151"),
         ("sales.csv --horizon 3 --out made.xls", "made.xls has an unknown suffix"),
         ("sales.csv --horizon 3 --json no/m.json", "--json no/m.json lies in no, which is no folder"),
+        ("sales.csv --horizon 3 --json sales.csv", "--json sales.csv is the file to read; expected the name of a file"),
+        ("sales.csv --horizon 3 --out ./sales.csv", "--out sales.csv is the file to read"),
+        ("sales.csv --horizon 3 --json m.csv --out m.csv", "--out m.csv is what --json writes"),
+        (
+            "nab.csv --horizon 3",
+            "nab.csv has no column ds, only timestamp, value; expected unique_id, ds, y, and a row",
+        ),
+        ("nab.csv --horizon 3", "; --id-column, --time-column and --value-column tell what they are called"),
+        ("one.csv --horizon 3", "the longest, one, has 1 row, and a horizon of 3 needs 5\n"),
+        ("data --horizon 3", "data has an unknown suffix"),
         ("counts.csv --horizon 3 --refit-every 1d", "ds are no times; expected a number of cutoffs"),
         ("sales.csv --panel sales", "FILE cannot go with --panel"),
         ("--panel sales --horizon 3", "--horizon cannot go with --panel"),
         ("--panel sales --interval 1h", "--interval cannot go with --panel"),
+        ("--panel sales --time-column t", "--time-column cannot go with --panel"),
         ("--panel bread", "there is no panel 'bread'; there are sales"),
     ],
 )
 def test_a_wrong_call_is_told_in_one_line_with_exit_code_2(rollcast, sales, stored, tmp_path, words, told):
+    (tmp_path / "nab.csv").write_text("timestamp,value\n2026-01-01,1\n")
+    (tmp_path / "one.csv").write_text("ds,y\n2026-01-01,1\n")
     (tmp_path / "counts.csv").write_text("ds,y\n" + "".join(f"{k},{k}\n" for k in range(40)))
     code, out, err = rollcast("backtest", *words.split())
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("rollcast: ")
     assert told in err
+
+
+@pytest.mark.parametrize(("option", "name"), [("--json", "m.json"), ("--out", "f.csv")])
+def test_what_cannot_be_written_is_told_before_the_work(rollcast, sales, monkeypatch, option, name):
+    monkeypatch.setattr("os.access", lambda _path, mode: mode != os.W_OK)
+    code, _, err = rollcast("backtest", "sales.csv", "--horizon", 3, option, name)
+    assert (code, err) == (2, f"rollcast: {option} {name} cannot be written; expected the name of a file to write\n")
+
+
+def test_a_panel_is_refitted_as_often_as_live_unless_told(rollcast, stored, tmp_path):
+    (tmp_path / "rollcast.toml").write_text(CONFIG + 'refit_every = "2h"\n')
+    _, out, _ = rollcast("backtest", "--panel", "sales", "--cutoffs", 5)
+    assert "3 fits every 2h" in out
+    _, out, _ = rollcast("backtest", "--panel", "sales", "--cutoffs", 5, "--refit-every", 5)
+    assert "1 fit every 5 cutoffs" in out
 
 
 def test_a_panel_is_replayed_as_it_is_configured(rollcast, stored, tmp_path):

@@ -83,6 +83,7 @@ def test_init_overwrites_nothing_unless_told(rollcast, tmp_path, configured):
         (["check"], {"ROLLCAST_API__PROT": "1"}, "rollcast: ROLLCAST_API__PROT is no setting; did you mean port?\n"),
         (["run", "-c", "nowhere.toml"], {}, "rollcast: there is no configuration file nowhere.toml; "),
         (["latest", "GAS"], {}, "rollcast: there is no series 'GAS'; there are OIL\n"),
+        (["scores", "GAS"], {}, "rollcast: there is no series 'GAS'; there are OIL\n"),
         (["fetch", "gas"], {}, "rollcast: there is no panel 'gas'; there are oil\n"),
     ],
 )
@@ -125,5 +126,6 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(rollcast, configured):
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():
-    code = "import sys, service.cli; print([m for m in ('yfinance', 'scipy', 'matplotlib') if m in sys.modules])"
+    heavy = "yfinance", "scipy", "matplotlib", "polars", "pyarrow"
+    code = f"import sys, service.cli; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -57,7 +57,7 @@ def test_the_built_in_samples_are_there():
 def test_what_a_panel_leaves_out_has_a_default(read):
     (panel,) = read().build_panels()
     assert (panel.fetch_every, panel.refit_every) == (timedelta(hours=1), timedelta(days=1))
-    assert (panel.train_window, panel.levels) == (5000 * timedelta(hours=1), (80, 95))
+    assert (panel.train_window, panel.levels, panel.promote) == (5000 * timedelta(hours=1), (80, 95), "managed")
 
 
 def test_relative_paths_start_at_the_file_s_folder(read, tmp_path):
@@ -79,6 +79,7 @@ def test_without_a_file_the_data_are_in_the_working_folder():
         ("ROLLCAST_PANELS__P__HORIZON", "7", lambda s: s.panels["p"].horizon == 7),
         ("ROLLCAST_PANELS__P__LEVELS", "[50, 90]", lambda s: s.panels["p"].levels == [50, 90]),
         ("ROLLCAST_PANELS__P__LEVELS", "50,90", lambda s: s.panels["p"].levels == [50, 90]),
+        ("ROLLCAST_PANELS__P__PROMOTE", "manual", lambda s: s.panels["p"].promote == "manual"),
         ("ROLLCAST_PANELS__P__FETCH_EVERY", "90s", lambda s: s.panels["p"].fetch_every == timedelta(seconds=90)),
     ],
 )
@@ -105,6 +106,8 @@ def test_an_override_of_one_key_leaves_the_others(read):
         (PANEL.replace("3", "0"), "panels.p.horizon = 0: input should be greater than or equal to 1"),
         (PANEL.replace("horizon = 3\n", ""), "panels.p.horizon is missing"),
         (PANEL + "levels = [80, 100]\n", "panels.p.levels.1 = 100: input should be less than or equal to 99"),
+        (PANEL + 'promote = "never"\n', "panels.p.promote = 'never': input should be 'managed' or 'manual'"),
+        (PANEL + "lookback = 24\n", "panels.p.lookback is no setting"),
         (PANEL + 'expire_after = "soon"\n', "panels.p.expire_after = 'soon': expected a duration"),
         (PANEL.replace("1h", "36h"), "panels.p.interval = 36h: above a day, expected whole days"),
         (PANEL.replace("[panels.p]", "[panels.P]"), "panel name 'P': expected lower-case letters"),

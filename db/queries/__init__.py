@@ -1,0 +1,82 @@
+"""Every read and write of the database, as a named function that takes a session; a file a kind of row."""
+
+from db.queries.forgetting import (
+    delete_forecasts,
+    delete_models,
+    delete_observations,
+    delete_runs,
+    forgettable_forecasts,
+)
+from db.queries.ledger import (
+    LiveStep,
+    NewStep,
+    StepRow,
+    forecasts,
+    is_issued,
+    issue,
+    latest_forecast,
+    live_steps,
+    oldest_cutoff,
+    steps_of,
+)
+from db.queries.models import (
+    add_model,
+    champion,
+    find_model,
+    models_of_panel,
+    newest_promotions,
+    previous_champion,
+    promote,
+    promotions,
+)
+from db.queries.observations import Pair, add_observations, newest_ts, observations, revisions
+from db.queries.runs import delete_run, end_run, interrupt_runs, newest_good_run, newest_runs, start_run
+from db.queries.scores import ScoreSummary, Tally, fill_scores, score_glance, score_summary
+from db.queries.series import add_series, all_series, find_series, ping, series_of_panel
+
+__all__ = [
+    "LiveStep",
+    "NewStep",
+    "Pair",
+    "ScoreSummary",
+    "StepRow",
+    "Tally",
+    "add_model",
+    "add_observations",
+    "add_series",
+    "all_series",
+    "champion",
+    "delete_forecasts",
+    "delete_models",
+    "delete_observations",
+    "delete_run",
+    "delete_runs",
+    "end_run",
+    "fill_scores",
+    "find_model",
+    "find_series",
+    "forecasts",
+    "forgettable_forecasts",
+    "interrupt_runs",
+    "is_issued",
+    "issue",
+    "latest_forecast",
+    "live_steps",
+    "models_of_panel",
+    "newest_good_run",
+    "newest_promotions",
+    "newest_runs",
+    "newest_ts",
+    "observations",
+    "oldest_cutoff",
+    "ping",
+    "previous_champion",
+    "promote",
+    "promotions",
+    "revisions",
+    "score_glance",
+    "score_summary",
+    "series_of_panel",
+    "start_run",
+    "steps_of",
+]

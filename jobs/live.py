@@ -1,0 +1,37 @@
+"""Live errors: how far off a model's forecasts of a series have been so far, as known at some moment.
+
+A forecast's intervals roll on them, and drift is measured by them. Shape letters: n forecasts, H horizon.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from db import queries
+from db.queries import LiveStep
+from jobs.calendars import Times
+from models.arrays import Array
+from models.forecaster import Forecaster
+
+REMEMBERED = 200  # forecasts of a series: what came before says little of now
+
+
+def live_errors(
+    session: Session, series_id: int, model_id: int, forecaster: Forecaster, *, as_of: datetime, cutoff: datetime
+) -> Array:
+    """The errors of a model's forecasts of a series from earlier cutoffs, as a forecast at this cutoff may know them.
+
+    Returns (n, H) in order of cutoff, NaN where the truth was not known at `as_of`.
+    """
+    steps = queries.live_steps(session, series_id, model_id, as_of=as_of, before=cutoff, newest=REMEMBERED)
+    return errors_of(steps, forecaster)[1]
+
+
+def errors_of(steps: Sequence[LiveStep], forecaster: Forecaster) -> tuple[Times, Array]:
+    """Steps of forecasts of one series, in order of cutoff: the cutoffs (n,), and the errors (n, H)."""
+    cutoffs = np.array([step.cutoff for step in steps], dtype=np.int64).reshape(-1, forecaster.horizon)[:, 0]
+    table = np.array([(step.value, step.mean, step.unit) for step in steps], dtype=np.float64)
+    values, means, units = table.reshape(-1, forecaster.horizon, 3).transpose(2, 0, 1)
+    return cutoffs, forecaster.live_errors(values, means, units)

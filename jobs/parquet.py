@@ -1,0 +1,75 @@
+"""Parquet files as pandas' tables. The only file that knows polars, which reads and writes them.
+
+Not pyarrow: pandas imports that whenever it is installed, and the daemon, which never sees a parquet file, would carry
+it in memory. polars is imported when a file is read or written, and what it holds goes over column by column.
+"""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NOT_A_TIME = np.iinfo(np.int64).min
+
+
+class ParquetError(ValueError):
+    """The file cannot be read; the message says why."""
+
+
+def read(path: Path, wanted: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Of the wanted columns those that are there, and the names of all. Raises ParquetError."""
+    os.putenv("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")  # or it panics at times with an offset such as +05:30
+    import polars as pl
+
+    try:
+        with path.open("rb") as handle:  # a path would be taken as a pattern
+            there = list(pl.read_parquet_schema(handle))
+            handle.seek(0)
+            frame = pl.read_parquet(handle, columns=[name for name in there if name in wanted])
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise ParquetError(str(error)) from error
+    return pd.DataFrame({name: _to_pandas(frame[name]) for name in frame.columns}), there
+
+
+def write(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table of numbers, words, dates and times."""
+    import polars as pl
+
+    pl.DataFrame({str(name): _to_polars(frame[name]) for name in frame.columns}).write_parquet(path)
+
+
+def _to_pandas(column: "pl.Series") -> "pd.Series[Any]":
+    import polars as pl
+
+    kind = column.dtype
+    if isinstance(kind, pl.Datetime):
+        counts = column.to_physical().fill_null(NOT_A_TIME).to_numpy()
+        times = pd.DatetimeIndex(counts.view(f"datetime64[{kind.time_unit}]"))
+        return pd.Series(times.tz_localize("UTC").tz_convert(kind.time_zone) if kind.time_zone else times)
+    if kind.is_integer() and not column.has_nulls():
+        return pd.Series(column.to_numpy())
+    if kind.is_numeric():
+        return pd.Series(column.cast(pl.Float64).to_numpy())
+    return pd.Series(column.to_list(), dtype=object)
+
+
+def _to_polars(column: "pd.Series[Any]") -> "pl.Series":
+    import polars as pl
+
+    if pd.api.types.is_numeric_dtype(column):
+        return pl.Series(column.to_numpy())
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        return pl.Series(column.tolist())
+    times = pd.DatetimeIndex(column)
+    times = times.as_unit("ms") if times.unit == "s" else times
+    counts = pl.Series(times.asi8).cast(pl.Datetime(cast(Literal["ms", "us", "ns"], times.unit)))
+    if times.tz is None:
+        return counts
+    zone = getattr(times.tz, "key", "UTC")  # polars knows no offsets
+    return counts.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)

@@ -1,0 +1,54 @@
+"""The command `rollcast scores`: how a series' forecasts did, step by step, against what happened."""
+
+import sys
+
+from rich.markup import escape
+
+from service import answers
+from service.daemon import utc_now
+from service.shapes import ScoreAnswer, StepScoreAnswer
+from service.terminal import Config, Json, UsageError, number_told, out, reading, settings_of, table_of
+
+SPANS = {"7d": "the last 7 days", "30d": "the last 30 days", "all": "all that is kept"}
+
+
+def command(series: str, config: Config = None, json: Json = False) -> None:
+    """How the forecasts of a series did, step by step: of targets in the last 7 days, the last 30, and all.
+
+    skill is 1 − MAE / naive's MAE; MASE is the mean error in units of the mean seasonal difference.
+    """
+    settings = settings_of(config)
+    panels = {panel.name: panel for panel in settings.build_panels()}
+    with reading(settings) as sessions, sessions() as session:
+        try:
+            answer = answers.scores(session, panels, series, utc_now())
+        except answers.NoSeriesError as error:
+            raise UsageError(f"{error}; {error.hint}") from error
+    if json:
+        sys.stdout.write(answers.to_json(answer).decode() + "\n")
+        return
+    for name, window in answer.windows.items():
+        out.print(
+            f"{escape(answer.series)}  {SPANS[name]}: {window.scored_steps:,} steps scored,"
+            f" {window.pending_steps:,} wait for their truth"
+        )
+        if window.scored_steps:
+            _print(window)
+
+
+def _print(window: ScoreAnswer) -> None:
+    levels = list(window.coverage or ())
+    table = table_of("step", "scored", "MAE", "naive", "skill", "MASE", *(f"coverage {level}" for level in levels))
+    for step in window.by_step or ():
+        table.add_row(str(step.step), f"{step.scored:,}", *_cells(step, levels))
+    table.add_row("all", f"{window.scored_steps:,}", *_cells(window, levels))
+    out.print(table)
+
+
+def _cells(score: ScoreAnswer | StepScoreAnswer, levels: list[str]) -> list[str]:
+    coverage = score.coverage or {}
+    return [
+        *("–" if value is None else number_told(value) for value in (score.mae, score.naive_mae)),
+        *("–" if value is None else f"{value:.3f}" for value in (score.skill, score.mase)),
+        *("–" if level not in coverage else f"{coverage[level]:.3f}" for level in levels),
+    ]
