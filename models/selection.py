@@ -19,7 +19,6 @@ MANY_SERIES = 20
 FEW_ORIGINS = 4
 PAIRS_WANTED = 80  # forecasts to judge by, where there are few series
 MAX_ORIGINS = 60
-YARDSTICKS = ("naive", "seasonal_naive")
 PROOF = 2.5  # standard errors by which the naive must be beaten: the challenger is the best of some twenty
 
 
@@ -128,28 +127,25 @@ class Verdict:
 
 
 def gate(errors: Mapping[str, Array], groups: Index) -> Verdict:
-    """Let the naive serve unless the seasonal naive, and in its place another candidate, beats it beyond chance.
+    """Let the naive serve unless others beat it beyond chance; of these, the one that errs least serves.
 
-    errors: for each candidate its error a forecast, (n,), "naive" and perhaps "seasonal_naive" among them; groups:
-    (n,), forecasts of one number count as one piece of evidence. The proof is a paired test on the groups' means: an
-    average gain of PROOF standard errors (Diebold and Mariano, 1995, with groups for their variance).
+    errors: for each candidate its error a forecast, (n,), "naive" among them; groups: (n,), forecasts of one number
+    count as one piece of evidence. The proof is a paired test on the groups' means: an average gain of PROOF standard
+    errors (Diebold and Mariano, 1995, with groups for their variance). It is asked against the naive alone: a series
+    that some candidate forecasts better than a random walk can be forecast, and then the lower error is the best guess.
     """
     means = {name: float(values.mean()) for name, values in errors.items()}
-
-    def proof(better: str, worse: str) -> float:
-        return evidence(errors[worse] - errors[better], groups)
-
-    proven = "seasonal_naive" in errors and proof("seasonal_naive", "naive") >= PROOF
-    yardstick = "seasonal_naive" if proven else "naive"
-    best = min((name for name in errors if name not in YARDSTICKS), key=lambda name: means[name], default=yardstick)
-    versus = f"{told(best, means)} against {told(yardstick, means)}"
-    if best == yardstick or means[best] >= means[yardstick]:
-        return Verdict(yardstick, f"nothing beats the {told(yardstick, means)}", means)
-    gain = proof(best, yardstick)
-    if gain >= PROOF:
-        return Verdict(best, f"{versus}, {gain:.1f} standard errors better", means)
-    little = "too few forecasts to tell" if np.isnan(gain) else f"only {gain:.1f} standard errors better"
-    return Verdict(yardstick, f"{versus}, but {little}", means)
+    gains = {name: evidence(errors["naive"] - values, groups) for name, values in errors.items() if name != "naive"}
+    proven = [name for name, gain in gains.items() if gain >= PROOF]
+    if proven:
+        best = min(proven, key=lambda name: means[name])
+        by = f"{min(gains[best], 99.0):.1f} standard errors better"
+        return Verdict(best, f"{told(best, means)} against {told('naive', means)}, {by}", means)
+    best = min(means, key=lambda name: means[name])
+    if best == "naive":
+        return Verdict("naive", f"nothing beats the {told('naive', means)}", means)
+    little = "too few forecasts to tell" if np.isnan(gains[best]) else f"only {gains[best]:.1f} standard errors better"
+    return Verdict("naive", f"{told(best, means)} against {told('naive', means)}, but {little}", means)
 
 
 def evidence(gains: Array, groups: Index) -> float:

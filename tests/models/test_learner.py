@@ -11,7 +11,7 @@ from models.classical import Last, SeasonMean, mix
 from models.configuration import Configuration
 from models.errors import BadInputError
 from models.floors import floors_of
-from models.learner import MIN_WINDOWS, FEW_WINDOWS, WINSOR, Effort, Learner, effort, features
+from models.learner import FEW_WINDOWS, MIN_WINDOWS, WINSOR, Effort, Learner, effort, features
 from models.windows import newest_contexts
 
 H = 3
