@@ -91,7 +91,11 @@ def configurations(family: Family, length: int, horizon: int, *, positive: bool)
 
 
 def _sizes(family: Family, length: int, horizon: int) -> tuple[int, int]:
-    """A patch, one season where that is of a good length; and a lookback of two of the longest season."""
+    """The lengths of a patch and of the lookback.
+
+    A patch is a season, or an equal piece of a long one; without a season to measure by, what suits the horizon. The
+    lookback is two of the longest season, as far as MAX_PATCHES and the history allow.
+    """
     if not family.seasons:
         patch = max(1, horizon // 4)
         return patch, patch * max(MIN_PATCHES, min(-(-2 * horizon // patch), length // 4 // patch))

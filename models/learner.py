@@ -157,14 +157,14 @@ class Learner:
     def base(self, pasts: Sequence[Array]) -> Array:
         """What the base alone forecasts after each run of values: (n, H). Nothing has to be learnt for that."""
         c = self.configuration
-        newest = [self._transformed(values[-2 * c.context :]) for values in pasts]
+        newest = [self._transformed(values[-c.context :]) for values in pasts]
         _, base = mix(newest_contexts(newest, c.context, c.season), self.horizon, c.candidates, c.spacing)
         return np.exp(base) if c.log else base
 
     def predict(self, pasts: Sequence[Array], floors: Array) -> dict[str, Array]:
         """Forecasts (n, H) after each run of values: by the base; with ridge and network, where learnt."""
         c = self.configuration
-        newest = [self._transformed(values[-2 * c.context :]) for values in pasts]
+        newest = [self._transformed(values[-c.context :]) for values in pasts]
         made = features(newest_contexts(newest, c.context, c.season), floors, c, self.horizon)
         found = {"base": made.base}
         if self.coefficients is not None and self.parameters is not None:

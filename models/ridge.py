@@ -7,7 +7,7 @@ import numpy as np
 
 from models.arrays import Array
 
-PENALTY = 1e-2  # times the mean square of the inputs
+PENALTY = 1e-2  # of the mean of the diagonal that it is added to
 REWEIGHTINGS = 2
 SOFTNESS = 0.1  # of the mean residual: a window that is forecast perfectly must not count without limit
 

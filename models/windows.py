@@ -77,4 +77,9 @@ def pad(values: Array, context: int, season: int) -> Array:
 
 def newest_contexts(histories: Sequence[Array], context: int, season: int) -> Array:
     """The newest context of each run of values, padded where there are too few: (len(histories), C)."""
-    return np.stack([pad(values[-2 * context :], context, season)[-context:] for values in histories])
+    return np.stack(
+        [
+            values[-context:] if len(values) >= context else pad(values, context, season)[-context:]
+            for values in histories
+        ]
+    )
