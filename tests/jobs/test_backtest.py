@@ -72,7 +72,9 @@ def wave(n=150, seed=0):
 
 
 def bits(replayed):
-    return [(made.mean.tobytes(), made.lo.tobytes(), made.hi.tobytes()) for made in replayed.made]
+    """Every forecast and bound; and every model whole: its weights, scales, the gate's verdict, its calibration."""
+    forecasts = [(made.mean.tobytes(), made.lo.tobytes(), made.hi.tobytes()) for made in replayed.made]
+    return forecasts, [refit.fitted.content for refit in replayed.refits]
 
 
 def test_a_forecaster_that_is_exact_scores_zero(history):
@@ -99,7 +101,8 @@ def test_nothing_after_the_cutoff_of_another_series_is_seen(history):
 
 def test_at_an_old_cutoff_no_newer_row_is_seen(history):
     y = wave(140)
-    assert bits(replay(history(cutoffs=4, a=y), 1))[:1] == bits(replay(history(a=y[:-3]), 1))
+    forecasts, models = bits(replay(history(cutoffs=4, a=y), 1))
+    assert (forecasts[:1], models[:1]) == bits(replay(history(a=y[:-3]), 1))
 
 
 def test_the_order_of_the_rows_does_not_matter(history):
