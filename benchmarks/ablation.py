@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from models import classical, configuration, ensemble, forecaster, learner, ridge, selection
+from models import classical, configuration, ensemble, learner, ridge, search, selection
 from models.arrays import Array
 from models.bases import naive2
 from models.forecaster import Forecaster
@@ -53,10 +53,10 @@ def effort(**changed: int) -> Callable[[int], Effort]:
 VARIANTS: dict[str, list[tuple[object, str, object]]] = {
     "all parts": [],
     "base alone": [(selection, "greedy", base_alone)],
-    "without networks": [(forecaster, "effort", effort(n_steps=1))],
+    "without networks": [(search, "effort", effort(n_steps=1))],
     "without ridge": [(ridge, "PENALTY", 1e12)],
     "without reweighting": [(ridge, "REWEIGHTINGS", 0), (ridge, "SOFTNESS", 1e9)],
-    "one network instead of several": [(forecaster, "effort", effort(seeds=1))],
+    "one network instead of several": [(search, "effort", effort(seeds=1))],
     "without clipped targets": [(learner, "WINSOR", 1e3)],
     "candidates mixed evenly": [(classical, "POWER", 0.0)],
     "without Theta": [(configuration, "SMOOTHINGS", ())],

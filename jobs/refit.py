@@ -23,7 +23,8 @@ from jobs.fit import Fitted, Task
 from jobs.forecast import serving
 from jobs.panel import Panel
 from models.arrays import Array
-from models.forecaster import ORIGINS_NEEDED, Forecaster, origins, values_needed
+from models.forecaster import Forecaster
+from models.panel import ORIGINS_NEEDED, origins_of, values_needed
 
 
 class NotReadyError(Exception):
@@ -188,7 +189,7 @@ class Lacking:
 def lacking(lengths: Sequence[Sequence[int]], horizon: int) -> Lacking | None:
     """What runs of so many consecutive values, one list a series, lack for a first model; None where they suffice."""
     runs = [length for series in lengths for length in series]
-    found = origins(runs, horizon)
+    found = origins_of(runs, horizon)
     if found >= ORIGINS_NEEDED:
         return None
     longest, needed = max(runs, default=0), values_needed(horizon)

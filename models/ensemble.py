@@ -22,13 +22,15 @@ CHUNK = 256  # windows at a time, a bound on memory
 
 
 class Ensemble:
-    """Learners, and which of their answers are averaged. positive: no forecast is below zero, as no value was."""
+    """Learners, and which of their answers are averaged. non_negative: no forecast is below zero: no value was."""
 
-    def __init__(self, learners: Sequence[Learner], members: Sequence[Key], horizon: int, *, positive: bool) -> None:
+    def __init__(
+        self, learners: Sequence[Learner], members: Sequence[Key], horizon: int, *, non_negative: bool
+    ) -> None:
         self.learners = list(learners)
         self.members = list(members)
         self.horizon = horizon
-        self.positive = positive
+        self.non_negative = non_negative
 
     @property
     def spacing(self) -> int:
@@ -73,15 +75,13 @@ class Ensemble:
         ratio = errors[0] / np.maximum(np.minimum(errors[1], errors[2]), 1e-12 + 1e-9 * np.abs(naive[:n, 0]))
         trust = np.where(ratio <= TOLERANCE, 1.0, (TOLERANCE / np.maximum(ratio, TOLERANCE)) ** POWER)[:, None]
         hedged = trust * average[:n] + (1.0 - trust) * steady
-        if not self.positive:
+        if not self.non_negative:
             return hedged
         floor = np.where([(values >= 0.0).all() for values in pasts], 0.0, -np.inf)  # one may have gone negative since
         return np.maximum(hedged, floor[:, None])
 
     def _averages(self, pasts: Sequence[Array], floors: Floors) -> tuple[Array, Array]:
         """The members' average, and that of their bases: (n, H) each."""
-        made = [
-            learner.predict(pasts, floors.log if learner.configuration.log else floors.raw) for learner in self.learners
-        ]
+        made = [learner.predict(pasts, floors.of(learner.configuration.log)) for learner in self.learners]
         average = np.mean([made[number].get(kind, made[number]["base"]) for number, kind in self.members], axis=0)
         return average, np.mean([made[number]["base"] for number, _ in self.members], axis=0)

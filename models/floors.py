@@ -22,6 +22,10 @@ class Floors:
     raw: Array
     log: Array
 
+    def of(self, log: bool) -> Array:
+        """Those of the values, or of their logarithms."""
+        return self.log if log else self.raw
+
     def take(self, chosen: slice | Index) -> "Floors":
         """Those of some."""
         return Floors(self.raw[chosen], self.log[chosen])
@@ -43,6 +47,10 @@ def noise(values: Array) -> float:
     return RELATIVE * float(np.abs(values).mean()) + ABSOLUTE if len(values) else ABSOLUTE
 
 
+def moves(values: Array, season: int) -> float:
+    """Mean |y_t − y_{t−season}|; 0 where there are no more values than a season."""
+    return float(np.abs(values[season:] - values[:-season]).mean()) if len(values) > season else 0.0
+
+
 def _floor(values: Array, season: int) -> float:
-    moves = float(np.abs(values[season:] - values[:-season]).mean()) if len(values) > season else 0.0
-    return SHARE * moves + noise(values)
+    return SHARE * moves(values, season) + noise(values)

@@ -8,7 +8,7 @@ settings and seed give the same bits.
 Shape letters: n forecasts, H horizon.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -18,26 +18,23 @@ import numpy as np
 from models import archive, intervals, selection
 from models.arrays import Array
 from models.bases import seasonal_naive
-from models.configuration import Configuration, configurations, families
+from models.configuration import families
 from models.ensemble import Ensemble
 from models.errors import BadInputError, BadModelBytesError, NotEnoughDataError
 from models.floors import Floors, floors_of
 from models.intervals import Calibration, Scales
-from models.learner import Effort, Learner, effort
-from models.metrics import naive_scale
-from models.selection import Judge, Key, Origins, Verdict
+from models.learner import Learner
+from models.panel import MIN_PAST, ORIGINS_NEEDED, Histories, Panel, origins_of, values_needed
+from models.search import SERVED, VALIDATED, Search
+from models.selection import Judge, Origins, Verdict
 from models.training import Progress
-from models.windows import MAX_OF_SERIES, Index, newest_contexts
+from models.windows import newest_contexts
 
 FORMAT = 3  # of the saved bytes
-ORIGINS_NEEDED = 20  # to calibrate on: the fewest with which a 95 % interval means something
-MIN_PAST = 2  # values before an origin
 FEW_VALUES = 4  # before a validation origin, and one more than a season
-PLAIN_ORIGINS = 200  # to calibrate a naive forecast on, which needs no fitting, all history serves
+PLAIN_ORIGINS = 200  # to calibrate a naive forecast on, which needs no fitting, so that all of history serves
 COMPARED = 40  # origins at which a challenger meets the champion
 NOTHING: Mapping[str, Array] = MappingProxyType({})
-
-Histories = Mapping[str, Sequence[Array]]
 
 
 @dataclass(frozen=True)
@@ -53,16 +50,6 @@ class Forecast:
     hi: Array
     unit: float
     scale: float
-
-
-def values_needed(horizon: int) -> int:
-    """The fewest consecutive values of a panel of one that a first fit can work with."""
-    return MIN_PAST + horizon + ORIGINS_NEEDED - 1
-
-
-def origins(lengths: Iterable[int], horizon: int) -> int:
-    """From how many origins runs of so many values can be forecast and judged; a first fit needs ORIGINS_NEEDED."""
-    return sum(max(0, length - horizon - MIN_PAST + 1) for length in lengths)
 
 
 class Forecaster:
@@ -85,7 +72,7 @@ class Forecaster:
     verdict_: Verdict
     season_: int  # of the naive forecast, in steps; 1 is the last value
     lookback_: int  # values that a forecast looks at; of fewer it makes do
-    positive_: bool  # whether no value is below zero
+    non_negative_: bool  # whether no value is below zero
     scales_: Scales  # of each series
     calibration_: Calibration
     ensemble_: Ensemble | None  # None where a naive forecast serves
@@ -104,22 +91,26 @@ class Forecaster:
         NotEnoughDataError where there are fewer than ORIGINS_NEEDED origins to judge by, BadInputError where a value is
         not finite.
         """
-        named = {name: _checked(name, segments) for name, segments in histories.items()}
-        named = {name: segments for name, segments in named.items() if segments}
-        self._check_enough([len(values) for segments in named.values() for values in segments])
-        panel = _Panel(list(named), list(named.values()), self.horizon)
-        self.positive_ = all((values >= 0.0).all() for segments in panel.segments for values in segments)
+        panel = Panel(histories, self.horizon)
+        self._check_enough([len(values) for segments in panel.segments for values in segments])
+        self.non_negative_ = all((values >= 0.0).all() for segments in panel.segments for values in segments)
         judged = self._judged(panel)
         self._find_season(panel, judged)
-        work = _Work(panel, judged, self._judge(panel, judged), self.seed, champion, progress)
-        self._choose(work)
-        self._calibrate(work)
+        warm = {SERVED: [], VALIDATED: []} if champion is None else champion._learners()
+        search = Search(panel, judged, self._judge(panel, judged), self.seed, warm, progress)
+        self._choose(search)
+        self._calibrate(search)
         self.lookback_ = self._lookback()
-        work.done()
+        search.done()
         return self
 
+    def _learners(self) -> dict[str, list[Learner]]:
+        """What was learnt, by stage."""
+        stages = {SERVED: self.ensemble_, VALIDATED: self._validated}
+        return {stage: [] if ensemble is None else ensemble.learners for stage, ensemble in stages.items()}
+
     def _check_enough(self, lengths: Sequence[int]) -> None:
-        found = origins(lengths, self.horizon)
+        found = origins_of(lengths, self.horizon)
         if found >= ORIGINS_NEEDED:
             return
         if len(lengths) <= 1:
@@ -130,25 +121,20 @@ class Forecaster:
             f" origins, but a horizon of {self.horizon} needs {ORIGINS_NEEDED}"
         )
 
-    def _judged(self, panel: "_Panel") -> Origins:
+    def _judged(self, panel: Panel) -> Origins:
         """The validation origins, of each series that is long enough; where none is, one for each that there can be."""
         backs = selection.spread_backs(panel.lengths, self.horizon)
-        found = selection.origins(panel.newest, self.horizon, backs, max(FEW_VALUES, self._held(panel)[0] + 1))
+        found = selection.origins(panel.judged, self.horizon, backs, max(FEW_VALUES, self._held(panel)[0] + 1))
         if not len(found.series):
-            found = selection.origins(panel.newest, self.horizon, [self.horizon], MIN_PAST)
-        if not len(found.series):
-            raise NotEnoughDataError(
-                f"no run of values is longer than {max(panel.lengths)}, but a horizon of {self.horizon} needs"
-                f" {self.horizon + MIN_PAST}"
-            )
+            found = selection.origins(panel.judged, self.horizon, [self.horizon], MIN_PAST)
         self._span = int(found.back.max())
         return found
 
-    def _held(self, panel: "_Panel") -> tuple[int, ...]:
+    def _held(self, panel: Panel) -> tuple[int, ...]:
         """The seasons of which the panel holds enough, shortest first; (1,) where there is none."""
         return families(self.seasons, panel.length, self.horizon)[-1].seasons or (1,)
 
-    def _find_season(self, panel: "_Panel", judged: Origins) -> None:
+    def _find_season(self, panel: Panel, judged: Origins) -> None:
         """The season of the naive forecast: that with which it errs least at the validation origins."""
         pasts, targets = judged.pasts(), judged.targets()
         units = panel.units(1)[judged.series]
@@ -159,23 +145,23 @@ class Forecaster:
 
         self.season_ = min((1, *self._held(panel)), key=error)
 
-    def _judge(self, panel: "_Panel", judged: Origins) -> Judge:
+    def _judge(self, panel: Panel, judged: Origins) -> Judge:
         season = self._held(panel)[0]
         return Judge(judged.targets(), panel.units(season)[judged.series], _naive(judged.pasts(), season, self.horizon))
 
-    def _choose(self, work: "_Work") -> None:
+    def _choose(self, search: Search) -> None:
         """Let the gate decide at the validation origins whether an ensemble or a naive forecast serves."""
         self.ensemble_ = self._validated = None
-        pasts = work.pasts
-        errors = {"naive": work.judge.errors(_naive(pasts, 1, self.horizon))}
+        pasts = search.pasts
+        errors = {"naive": search.judge.errors(_naive(pasts, 1, self.horizon))}
         if self.season_ > 1:
-            errors["seasonal_naive"] = work.judge.errors(_naive(pasts, self.season_, self.horizon))
-        chosen = work.choose(self.seasons)
-        tried = Ensemble(chosen.learners, chosen.members, self.horizon, positive=self.positive_)
+            errors["seasonal_naive"] = search.judge.errors(_naive(pasts, self.season_, self.horizon))
+        chosen = search.choose(self.seasons)
+        tried = Ensemble(chosen.learners, chosen.members, self.horizon, non_negative=self.non_negative_)
         name = "rnn" if any(kind == "rnn" for _, kind in chosen.members) else "base"
-        made = tried.forecast(pasts, work.floors)
-        errors |= {name: work.judge.errors(made)}
-        groups = selection.evidence_groups(work.judged)
+        made = tried.forecast(pasts, search.floors)
+        errors |= {name: search.judge.errors(made)}
+        groups = selection.evidence_groups(search.judged)
         if len(pasts) < ORIGINS_NEEDED:
             groups = np.zeros_like(groups)  # no evidence: intervals could not be calibrated on so few
         self.verdict_ = selection.gate(errors, groups)
@@ -184,22 +170,24 @@ class Forecaster:
             self.season_ = 1
         if self.kind_ == name:
             self._validated = tried
-            self.ensemble_ = Ensemble(work.refit(chosen), chosen.members, self.horizon, positive=self.positive_)
+            self.ensemble_ = Ensemble(
+                search.refit(chosen), chosen.members, self.horizon, non_negative=self.non_negative_
+            )
 
-    def _calibrate(self, work: "_Work") -> None:
+    def _calibrate(self, search: Search) -> None:
         """Find how far off the served forecast was where it had not been fitted, and each series' usual error."""
-        panel, judged = work.panel, work.judged
+        panel, judged = search.panel, search.judged
         if self._validated is None:  # nothing was fitted, so that all of history can be forecast and judged
             count = -(-PLAIN_ORIGINS // len(panel.names))
             last = max(self.horizon, max(panel.lengths) - MIN_PAST)
             spread = np.linspace(self.horizon, last, min(count, last - self.horizon + 1)).round().astype(int)
-            judged = selection.origins(panel.newest, self.horizon, np.unique(spread).tolist(), MIN_PAST)
+            judged = selection.origins(panel.judged, self.horizon, np.unique(spread).tolist(), MIN_PAST)
         pasts = judged.pasts()
-        errors = np.abs(judged.targets() - self._mean(self._validated, pasts, work.floors_of(judged.series)))
+        errors = np.abs(judged.targets() - self._mean(self._validated, pasts, search.floors_of(judged.series)))
         season = self._held(panel)[0]
-        scale = np.array([scale_of(values, season) for values in panel.newest])
+        scale = panel.scales(season)
         usual, self.calibration_ = intervals.calibrate(errors, judged, scale, season)
-        self.scales_ = Scales(tuple(panel.names), scale, usual, work.final_floors)
+        self.scales_ = Scales(tuple(panel.names), scale, usual, search.final_floors)
 
     def _lookback(self) -> int:
         seen = intervals.values_seen(self.calibration_.season, self.horizon)
@@ -233,7 +221,7 @@ class Forecaster:
     def _with_intervals(self, mean: Array, naive: Array, unit: float, scale: float, live: Array | None) -> Forecast:
         reach = self.calibration_.radii(self.levels, live) * unit
         lo, hi = mean - reach, mean + reach
-        if self.positive_:
+        if self.non_negative_:
             lo = np.maximum(lo, np.minimum(mean, 0.0))
         return Forecast(mean, naive, lo, hi, unit, scale)
 
@@ -250,11 +238,14 @@ class Forecaster:
         """
         if (champion.horizon, champion.levels) != (self.horizon, self.levels):
             return True, "the champion was fitted for another horizon or other levels"
-        panel = _Panel(list(histories), list(histories.values()), self.horizon)
-        newest = [min(unseen.get(name, 0), self._span) for name in panel.names]
+        panel = Panel(histories, self.horizon)
+        newest = [
+            min(max(0, unseen.get(name, 0) - later), self._span)
+            for name, later in zip(panel.names, panel.later, strict=True)
+        ]
         reach = max(newest, default=0)
         spread = np.unique(np.linspace(1, max(1, reach), min(COMPARED, max(1, reach))).round().astype(int))
-        pairs = selection.origins(panel.newest, self.horizon, spread.tolist(), MIN_PAST)
+        pairs = selection.origins(panel.judged, self.horizon, spread.tolist(), MIN_PAST)
         keep = pairs.back <= np.array(newest, dtype=np.intp)[pairs.series]
         pairs = replace(pairs, series=pairs.series[keep], back=pairs.back[keep])
         if not len(pairs.series):
@@ -273,7 +264,7 @@ class Forecaster:
             return True, means.format("is level within chance with")
         return False, means.format(f"is {proof:.1f} standard errors worse than")
 
-    def _validation_mean(self, panel: "_Panel", pairs: Origins, latest: bool) -> Array:
+    def _validation_mean(self, panel: Panel, pairs: Origins, latest: bool) -> Array:
         """What this forecaster makes of pairs of a panel: as it serves, or as it was for validation."""
         pasts = pairs.pasts()
         if latest:
@@ -295,7 +286,7 @@ class Forecaster:
             "kind": self.kind_,
             "season": self.season_,
             "lookback": self.lookback_,
-            "positive": self.positive_,
+            "non_negative": self.non_negative_,
             "verdict": vars(self.verdict_),
             "names": self.scales_.names,
             "calibration": {
@@ -316,8 +307,8 @@ class Forecaster:
         if self.ensemble_ is not None and self._validated is not None:
             config["members"] = self.ensemble_.members
             config["learners"] = [learner.to_words() for learner in self.ensemble_.learners]
-            for stage, ensemble in (("served", self.ensemble_), ("validated", self._validated)):
-                for number, learner in enumerate(ensemble.learners):
+            for stage, learners in self._learners().items():
+                for number, learner in enumerate(learners):
                     for name, array in learner.arrays().items():
                         arrays[f"{stage}_{number}_{name}"] = array
         return archive.pack("forecaster", FORMAT, arrays, config)
@@ -332,7 +323,7 @@ class Forecaster:
         try:
             forecaster = cls(**config["settings"])
             forecaster.kind_, forecaster.season_ = config["kind"], config["season"]
-            forecaster.lookback_, forecaster.positive_ = config["lookback"], config["positive"]
+            forecaster.lookback_, forecaster.non_negative_ = config["lookback"], config["non_negative"]
             forecaster.verdict_ = Verdict(**config["verdict"])
             floors = Floors(arrays["floors_raw"], arrays["floors_log"])
             forecaster.scales_ = Scales(tuple(config["names"]), arrays["scale"], arrays["usual"], floors)
@@ -340,7 +331,7 @@ class Forecaster:
                 points=arrays["points"], expected=arrays["expected"], **config["calibration"]
             )
             forecaster.ensemble_, forecaster._validated = (
-                forecaster._read_ensemble(stage, arrays, config) for stage in ("served", "validated")
+                forecaster._read_ensemble(stage, arrays, config) for stage in (SERVED, VALIDATED)
             )
             return forecaster, config["about"]
         except (KeyError, TypeError, BadInputError) as error:
@@ -357,176 +348,7 @@ class Forecaster:
             mine = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             learners.append(Learner.restored(words, self.horizon, mine))
         members = [(int(number), str(kind)) for number, kind in config["members"]]
-        return Ensemble(learners, members, self.horizon, positive=self.positive_)
-
-
-class _Panel:
-    """The series of a panel: their names, the segments of each, and the one of them at whose end it is judged.
-
-    That is the newest segment that is long enough by itself; where none is, the longest.
-    """
-
-    def __init__(self, names: Sequence[str], segments: Sequence[Sequence[Array]], horizon: int) -> None:
-        self.names = list(names)
-        self.horizon = horizon
-        self.segments = [list(each) for each in segments]
-        self._last = [_judged_segment([len(values) for values in each], horizon) for each in segments]
-        self.newest = [each[last] for each, last in zip(self.segments, self._last, strict=True)]
-        self.lengths = [len(values) for values in self.newest]
-        self.length = int(np.median(self.lengths))
-
-    def units(self, season: int) -> Array:
-        """The scale of MASE of each series, made positive: (n_series,)."""
-        sizes = np.array([np.abs(values).mean() for values in self.newest])
-        return np.maximum([scale_of(values, season) for values in self.newest], 1e-6 * sizes + 1e-9)
-
-    def without(self, span: int) -> list[list[Array]]:
-        """The segments without the last `span` values of the judged one of each series, and without what came later."""
-        return [
-            [*each[:last], each[last][: max(0, len(each[last]) - span)]]
-            for each, last in zip(self.segments, self._last, strict=True)
-        ]
-
-
-def _judged_segment(lengths: Sequence[int], horizon: int) -> int:
-    enough = [number for number, length in enumerate(lengths) if length >= values_needed(horizon)]
-    return enough[-1] if enough else int(np.argmax(lengths))
-
-
-def scale_of(values: Array, season: int) -> float:
-    """The scale of MASE; of fewer values than a season, from step to step; 0 where there is none."""
-    return float(np.nan_to_num(naive_scale(values, season if len(values) > season else 1)))
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The learners that validation chose, as fitted for it, and which of their answers are averaged."""
-
-    learners: list[Learner]
-    members: list[Key]
-    numbers: list[int]  # of the learners, among all that were tried
-
-
-class _Work:
-    """One fit's work: learners are fitted without the span of validation, chosen there, and fitted again to all."""
-
-    def __init__(
-        self,
-        panel: _Panel,
-        judged: Origins,
-        judge: Judge,
-        seed: int,
-        champion: "Forecaster | None",
-        progress: Progress | None,
-    ) -> None:
-        self.panel = panel
-        self.judged = judged
-        self.judge = judge
-        self.pasts = judged.pasts()
-        self._span = int(judged.back.max(initial=0))
-        self._past = panel.without(self._span)
-        self._size = effort(sum(min(MAX_OF_SERIES, max(0, length - panel.horizon)) for length in panel.lengths))
-        self._seed = seed
-        self._champion = champion
-        self._progress = progress
-        self._trained = 0
-        self._planned = 1
-
-    def choose(self, seasons: Sequence[int]) -> _Chosen:
-        """Fit each configuration of the best family, and find the members of the average."""
-        found = self._best_family(seasons)
-        self._season = found[0].season
-        self.floors = self.floors_of(self.judged.series)
-        self._planned = 2 * len(found)
-        learners = [Learner(configuration, self.panel.horizon) for configuration in found]
-        made: dict[Key, Array] = {}
-        for number, learner in enumerate(learners):
-            self._fit(learner, self._past, self._floors(self._past), number, "validated")
-            floors = self.floors.log if learner.configuration.log else self.floors.raw
-            for kind, forecasts in learner.predict(self.pasts, floors).items():
-                made[number, kind] = forecasts
-        members = selection.greedy(made, self.judge)
-        numbers = sorted({number for number, _ in members})
-        renumbered = [(numbers.index(number), kind) for number, kind in members]
-        return _Chosen([learners[number] for number in numbers], renumbered, numbers)
-
-    def refit(self, chosen: _Chosen) -> list[Learner]:
-        """The chosen learners, fitted to all data."""
-        floors = self.final_floors
-        found = []
-        for learner, number in zip(chosen.learners, chosen.numbers, strict=True):
-            again = Learner(learner.configuration, self.panel.horizon)
-            self._fit(again, self.panel.segments, floors, number, "served")
-            found.append(again)
-        return found
-
-    def floors_of(self, series: Index) -> Floors:
-        """The floors at validation origins of these series: of the values before the span alone."""
-        return self._floors(self._past).take(series)
-
-    @property
-    def final_floors(self) -> Floors:
-        """The floors of each series, from all its values."""
-        return self._floors(self.panel.segments)
-
-    def done(self) -> None:
-        """Tell that all is done."""
-        if self._progress is not None:
-            total = self._planned * self._size.n_steps
-            self._progress(total, total)
-
-    def _floors(self, segments: Sequence[Sequence[Array]]) -> Floors:
-        """Of each series; where nothing is left before the span, of its first values."""
-        least = self._season + 1
-        return floors_of(
-            [
-                past[-1] if len(past[-1]) >= least else whole[-1][:least]
-                for past, whole in zip(segments, self.panel.segments, strict=True)
-            ],
-            self._season,
-        )
-
-    def _best_family(self, seasons: Sequence[int]) -> list[Configuration]:
-        """The configurations of the family whose best base errs least: the data tell how seasons matter."""
-        length, horizon = self.panel.length, self.panel.horizon
-        positive = all((values > 0.0).all() for segments in self.panel.segments for values in segments)
-        best: list[Configuration] = []
-        least = np.inf
-        for family in families(seasons, length, horizon):
-            found = configurations(family, length, horizon, positive=positive)
-            score = min(self._base_score(configuration) for configuration in found)
-            if score < least or not best:
-                best, least = found, score
-        return best
-
-    def _base_score(self, configuration: Configuration) -> float:
-        learner = Learner(configuration, self.panel.horizon)
-        return self.judge.score(learner.base(self.pasts))
-
-    def _fit(
-        self, learner: Learner, segments: Sequence[Sequence[Array]], floors: Floors, number: int, stage: str
-    ) -> None:
-        before, steps = self._trained * self._size.n_steps, self._size.n_steps
-        total = self._planned * steps
-
-        def progress(done: int, of: int) -> None:
-            if self._progress is not None:
-                self._progress(min(before + done * steps // of, total - 1), total)
-
-        size = self._warm_start(learner, stage)
-        chosen = floors.log if learner.configuration.log else floors.raw
-        learner.fit(segments, chosen, size, [self._seed, number], progress)
-        self._trained += 1
-
-    def _warm_start(self, learner: Learner, stage: str) -> Effort:
-        """Give a learner the weights of the champion's own one, of the same stage, so that none has seen the span."""
-        champion = self._champion
-        ensemble = None if champion is None else champion.ensemble_ if stage == "served" else champion._validated
-        for other in () if ensemble is None else ensemble.learners:
-            if other.configuration == learner.configuration and other.is_of(self._size):
-                learner.parameters = other.parameters
-                return self._size.warm()
-        return self._size
+        return Ensemble(learners, members, self.horizon, non_negative=self.non_negative_)
 
 
 def _naive(pasts: Sequence[Array], season: int, horizon: int) -> Array:
@@ -534,11 +356,3 @@ def _naive(pasts: Sequence[Array], season: int, horizon: int) -> Array:
     if not pasts:
         return np.empty((0, horizon))
     return seasonal_naive(newest_contexts(pasts, season, season), season, horizon)
-
-
-def _checked(name: str, segments: Sequence[Array]) -> list[Array]:
-    """The segments that hold anything. Raises BadInputError where one holds no numbers to use."""
-    for values in segments:
-        if not np.isfinite(values).all():
-            raise BadInputError(f"series {name} holds NaN or infinity; drop such values first")
-    return [np.asarray(values, dtype=np.float64) for values in segments if len(values)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import Array
-from models.floors import Floors, floors_of, noise
+from models.floors import Floors, floors_of, moves, noise
 from models.selection import Origins
 
 N_POINTS = 200  # by which a distribution of scores is kept
@@ -49,8 +49,8 @@ class Scales:
                 k = numbers[name]
                 rows.append((self.scale[k], self.usual[k], self.floors.raw[k], self.floors.log[k]))
             else:
-                floors, moves = floors_of([past], season), _moves(past, season)
-                rows.append((moves, ratio * moves, floors.raw[0], floors.log[0]))
+                floors, change = floors_of([past], season), moves(past, season)
+                rows.append((change, ratio * change, floors.raw[0], floors.log[0]))
         columns = np.array(rows).reshape(-1, 4)
         return Scales(tuple(names), columns[:, 0], columns[:, 1], Floors(columns[:, 2], columns[:, 3]))
 
@@ -80,9 +80,7 @@ class Calibration:
         return isotonic(rolling_radii(self.points, self.count, live, levels))
 
 
-def calibrate(errors: Array, found: Origins, scale: Array, season: int, levels: Sequence[int] = JUDGED_AT) -> tuple[
-    Array, Calibration
-]:  # fmt: skip
+def calibrate(errors: Array, found: Origins, scale: Array, season: int) -> tuple[Array, Calibration]:
     """Learn from absolute errors (n, H) at origins; scale: (n_series,). Returns each series' usual error, the rest.
 
     Of the two units that one serves whose intervals score better (Gneiting and Raftery, 2007). A series' usual error at
@@ -96,9 +94,9 @@ def calibrate(errors: Array, found: Origins, scale: Array, season: int, levels: 
     size = np.maximum(scale[found.series], [noise(past) for past in pasts])
     scores = {}
     for by_volatility, unit in ((False, blend), (True, volatility)):
-        radii = isotonic(conformal_radii(errors / unit[:, None], levels))
+        radii = isotonic(conformal_radii(errors / unit[:, None], JUDGED_AT))
         reach = radii[:, None, :] * unit[None, :, None]  # (n_levels, n, H)
-        penalty = np.array([2.0 / (1.0 - level / 100.0) for level in levels])[:, None, None]
+        penalty = np.array([2.0 / (1.0 - level / 100.0) for level in JUDGED_AT])[:, None, None]
         lost = 2.0 * reach + penalty * np.maximum(errors - reach, 0.0)
         scores[by_volatility] = float((lost.mean(axis=(0, 2)) / size).mean())
     by_volatility = scores[True] < scores[False]
@@ -206,7 +204,7 @@ def _units(pasts: Sequence[Array], scale: Array, usual: Array, season: int, hori
     where it has not a season yet.
     """
     reach = _window(season, horizon) + season
-    recent = np.array([_moves(past[-reach:], season if len(past) > season else 1) for past in pasts])
+    recent = np.array([moves(past[-reach:], season if len(past) > season else 1) for past in pasts])
     scale, usual = np.where(scale > 0.0, (scale, usual), recent)
     volatility = np.array([_volatility(past) for past in pasts])
     least = LEAST * scale + [noise(past[-VOLATILITY_SPAN:]) for past in pasts]
@@ -216,11 +214,6 @@ def _units(pasts: Sequence[Array], scale: Array, usual: Array, season: int, hori
 
 def _window(season: int, horizon: int) -> int:
     return max(2 * season, 2 * horizon, RECENT)
-
-
-def _moves(values: Array, season: int) -> float:
-    """Mean |y_t − y_{t−season}|; 0 where there are too few values."""
-    return float(np.abs(values[season:] - values[:-season]).mean()) if len(values) > season else 0.0
 
 
 def _volatility(values: Array) -> float:

@@ -12,7 +12,7 @@ Shape letters: n windows, C context, L lookback, H horizon, K candidates, T patc
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -44,10 +44,6 @@ class Effort:
     n_steps: int
     batch: int
     seeds: int
-
-    def warm(self) -> "Effort":
-        """Of networks that begin with another fit's weights."""
-        return replace(self, n_steps=self.n_steps // WARM_SHARE)
 
 
 def effort(n_windows: int) -> Effort:
@@ -88,7 +84,7 @@ def features(contexts: Array, floors: Array, configuration: Configuration, horiz
 
 
 class Learner:
-    """A configuration with what was learnt: a floor a series, the ridge's coefficients, a fleet of networks."""
+    """A configuration with what was learnt: the ridge's coefficients, a fleet of networks."""
 
     def __init__(
         self,
@@ -109,8 +105,12 @@ class Learner:
         size: Effort,
         seed: Sequence[int],
         progress: Progress | None = None,
+        warm: "Learner | None" = None,
     ) -> None:
-        """Learn from the panel's segments; floors: (n_series,) of the transformed values."""
+        """Learn from the panel's segments; floors: (n_series,) of the transformed values.
+
+        warm: a learner of the same configuration; where its networks are of this size, training begins with them.
+        """
         c = self.configuration
         transformed = [[self._transformed(values) for values in segments] for segments in histories]
         chosen = cut(transformed, c.context, self.horizon, c.season)
@@ -122,7 +122,7 @@ class Learner:
         weights = (1.0 / np.bincount(chosen.series)[chosen.series]).astype(np.float32)
         self.coefficients, ease = ridge.fit(made.linear, residuals, weights)
         residuals = residuals - ridge.predict(made.linear, self.coefficients)
-        self.parameters = self._train(made.patches, residuals, chosen, ease, size, seed, progress)
+        self.parameters = self._train(made.patches, residuals, chosen, ease, size, seed, progress, warm)
 
     def _train(
         self,
@@ -133,15 +133,17 @@ class Learner:
         size: Effort,
         seed: Sequence[int],
         progress: Progress | None,
+        warm: "Learner | None",
     ) -> Parameters:
         """Minimise the MSE of what the ridge left, on batches drawn uniformly over series, all seeds at once."""
         _, steps, inputs = patches.shape
         shape = Shape(inputs, size.hidden, self.horizon)
-        members = [Parameters.initial(shape, np.random.default_rng([*seed, k])) for k in range(size.seeds)]
-        if self.parameters is not None and self.parameters.shape == shape:
-            parameters = Parameters(shape, self.parameters.flat.copy())  # a warm start
+        begun = None if warm is None else warm.parameters
+        if begun is not None and (begun.shape, begun.fleet) == (shape, (size.seeds,)):
+            parameters, n_steps = Parameters(shape, begun.flat.copy()), size.n_steps // WARM_SHARE
         else:
-            parameters = Parameters.stack(members)
+            members = [Parameters.initial(shape, np.random.default_rng([*seed, k])) for k in range(size.seeds)]
+            parameters, n_steps = Parameters.stack(members), size.n_steps
         network = rnn.Unrolled(parameters, steps=steps, batch=size.batch)
         rng = np.random.default_rng(seed)
         present, firsts, counts = np.unique(chosen.series, return_index=True, return_counts=True)
@@ -151,7 +153,7 @@ class Learner:
             i = firsts[k] + (rng.random(k.shape) * counts[k]).astype(np.intp)
             return training.Batch((patches[i].transpose(2, 0, 3, 1),), residuals[i].transpose(0, 2, 1), ease[i])
 
-        training.fit(network, draw, mse, n_steps=size.n_steps, progress=progress)
+        training.fit(network, draw, mse, n_steps=n_steps, progress=progress)
         return network.parameters
 
     def base(self, pasts: Sequence[Array]) -> Array:
@@ -178,11 +180,6 @@ class Learner:
         if self.coefficients is None or self.parameters is None:
             return {}
         return {"coefficients": self.coefficients, "flat": self.parameters.flat}
-
-    def is_of(self, size: Effort) -> bool:
-        """Whether it has learnt, with networks of this size."""
-        p = self.parameters
-        return p is not None and (p.shape.hidden, p.fleet) == (size.hidden, (size.seeds,))
 
     def to_words(self) -> dict[str, Any]:
         """Its configuration and the size of its networks, as JSON can hold them."""

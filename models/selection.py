@@ -140,12 +140,12 @@ def gate(errors: Mapping[str, Array], groups: Index) -> Verdict:
     if proven:
         best = min(proven, key=lambda name: means[name])
         by = f"{min(gains[best], 99.0):.1f} standard errors better"
-        return Verdict(best, f"{told(best, means)} against {told('naive', means)}, {by}", means)
+        return Verdict(best, f"{_told(best, means)} against {_told('naive', means)}, {by}", means)
     best = min(means, key=lambda name: means[name])
     if best == "naive":
-        return Verdict("naive", f"nothing beats the {told('naive', means)}", means)
+        return Verdict("naive", f"nothing beats the {_told('naive', means)}", means)
     little = "too few forecasts to tell" if np.isnan(gains[best]) else f"only {gains[best]:.1f} standard errors better"
-    return Verdict("naive", f"{told(best, means)} against {told('naive', means)}, but {little}", means)
+    return Verdict("naive", f"{_told(best, means)} against {_told('naive', means)}, but {little}", means)
 
 
 def evidence(gains: Array, groups: Index) -> float:
@@ -167,6 +167,6 @@ def evidence_groups(found: Origins) -> Index:
     return np.asarray(found.series * (int(block.max(initial=0)) + 1) + block)
 
 
-def told(name: str, means: Mapping[str, float]) -> str:
+def _told(name: str, means: Mapping[str, float]) -> str:
     """A candidate and its error, in words."""
     return f"{name.replace('_', ' ')} ({means[name]:.3f})"

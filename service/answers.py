@@ -18,7 +18,7 @@ from jobs.due import RUNS_LOOKED_AT, next_due
 from jobs.forecast import serving
 from jobs.panel import Panel
 from jobs.refit import lacking
-from models.forecaster import values_needed
+from models.panel import values_needed
 from service import durations
 from service.shapes import (
     AgesAnswer,

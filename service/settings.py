@@ -22,7 +22,7 @@ from jobs.calendars import DAY
 from jobs.panel import Panel, Promote
 from jobs.sources import SOURCES
 from jobs.sources.base import Source
-from models.forecaster import values_needed
+from models.panel import values_needed
 from service import durations
 
 PREFIX = "ROLLCAST_"

@@ -35,9 +35,9 @@ def mean(values):
     return values.mean()
 
 
-def says(*answers, positive=False):
+def says(*answers, non_negative=False):
     return Ensemble(
-        [Says(answer) for answer in answers], [(k, "rnn") for k in range(len(answers))], H, positive=positive
+        [Says(answer) for answer in answers], [(k, "rnn") for k in range(len(answers))], H, non_negative=non_negative
     )
 
 
@@ -81,19 +81,21 @@ def test_where_the_base_is_better_than_the_last_value_it_is_what_is_steady():
     values = np.r_[np.zeros(10), np.resize([0.0, 8.0], 50)]
     learner = Says(rnn=lambda past: past[-1] + 1e6, base=lambda past: past[-2:].mean())
     values[10:] += noise(50) * 0.1
-    assert np.allclose(forecast(Ensemble([learner], [(0, "rnn")], H, positive=False), values), 4.0, atol=0.5)
+    assert np.allclose(forecast(Ensemble([learner], [(0, "rnn")], H, non_negative=False), values), 4.0, atol=0.5)
 
 
 def test_the_average_is_that_of_the_members_one_that_comes_twice_twice():
     learners = [Says(lambda past: past[-1] + 0.3), Says(lambda past: past[-1])]
     values = noise(60).cumsum() * 100.0
-    made = forecast(Ensemble(learners, [(0, "rnn"), (0, "rnn"), (1, "rnn")], H, positive=False), values)
+    made = forecast(Ensemble(learners, [(0, "rnn"), (0, "rnn"), (1, "rnn")], H, non_negative=False), values)
     assert np.allclose(made, values[-1] + 0.2)
 
 
 def test_a_member_that_has_learnt_nothing_answers_with_its_base():
     values = 50.0 + noise(60)
-    made = [forecast(Ensemble([Learner(PLAIN, H)], [(0, kind)], H, positive=False), values) for kind in ("base", "rnn")]
+    made = [
+        forecast(Ensemble([Learner(PLAIN, H)], [(0, kind)], H, non_negative=False), values) for kind in ("base", "rnn")
+    ]
     assert (made[0] == made[1]).all()
 
 
@@ -111,20 +113,20 @@ def test_each_window_is_hedged_by_itself():
 
 def test_no_forecast_is_negative_where_no_value_was():
     values = np.r_[np.resize([9.0, 10.0], 50), 8.0, 6.0, 4.0, 2.0]
-    line = says(lambda past: past[-1] - 9.0, positive=True)
+    line = says(lambda past: past[-1] - 9.0, non_negative=True)
     assert (forecast(line, values[:2]) == [[1.0] * H]).all()
     assert (forecast(line, values[-2:]) == 0.0).all()
 
 
 def test_a_series_that_went_negative_since_is_followed():
-    last = says(lambda past: past[-1], positive=True)
+    last = says(lambda past: past[-1], non_negative=True)
     assert (forecast(last, np.array([3.0, 2.0, -5.0])) == -5.0).all()
 
 
 @pytest.mark.parametrize("n", range(1, 40))
 def test_windows_of_every_length_are_forecast(n):
     learner = Learner(PLAIN, H)
-    made = forecast(Ensemble([learner], [(0, "base")], H, positive=True), 50.0 + noise(n))
+    made = forecast(Ensemble([learner], [(0, "base")], H, non_negative=True), 50.0 + noise(n))
     assert made.shape == (1, H)
     assert np.isfinite(made).all()
 
@@ -137,7 +139,7 @@ def fitted():
     floors = floors_of([values], 1)
     for learner in learners:
         learner.fit([[values]], floors.log if learner.configuration.log else floors.raw, Effort(4, 20, 16, 2), (0,))
-    return Ensemble(learners, [(0, "rnn"), (1, "rnn"), (1, "base")], H, positive=True)
+    return Ensemble(learners, [(0, "rnn"), (1, "rnn"), (1, "base")], H, non_negative=True)
 
 
 def test_a_forecast_looks_at_no_more_values_than_it_says(fitted):

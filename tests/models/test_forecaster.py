@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.errors import BadInputError, BadModelBytesError, NotEnoughDataError
-from models.forecaster import Forecaster, origins, values_needed
+from models.forecaster import Forecaster
+from models.panel import origins_of, values_needed
 
 LEVELS = (80, 95)
 
@@ -139,7 +140,7 @@ def test_just_enough_values_give_a_naive_model():
 
 def test_many_short_series_are_enough_together():
     panel = {f"s{k}": [walk(12, seed=k)] for k in range(10)}
-    assert origins([12] * 10, 4) >= 20
+    assert origins_of([12] * 10, 4) >= 20
     assert np.isfinite(one(Forecaster(4).fit(panel), "s3", panel["s3"][0]).hi).all()
 
 
@@ -408,3 +409,15 @@ def test_a_season_of_thousands_of_steps_is_forecast_within_bounds_of_memory():
     values = wave(6000, period=1440)
     forecaster = Forecaster(10, seasons=(1440, 10080)).fit({"a": [values]})
     assert np.isfinite(one(forecaster, "a", values).hi).all()
+
+
+def test_what_came_after_a_new_gap_is_no_value_of_the_run_that_both_are_judged_by():
+    champion = Forecaster(5).fit({"a": [ar2(0)]})
+    data = {"a": [ar2(0), np.array([1.0, 2.0, 3.0])]}
+    assert "nothing has come" in Forecaster(5).fit(data).outdoes(champion, data, {"a": 3})[1]
+
+
+def test_a_series_that_has_no_value_yet_does_not_disturb_the_comparison():
+    data = {"a": [ar2(0)], "b": []}
+    champion = Forecaster(5).fit(data)
+    assert Forecaster(5).fit(data).outdoes(champion, data, {"a": 20})[1]

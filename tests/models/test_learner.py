@@ -31,9 +31,9 @@ def floors(configuration, *series):
     return found.log if configuration.log else found.raw
 
 
-def fitted(configuration, *series, seed=(0,), start=None):
-    learner = Learner(configuration, H, parameters=start)
-    learner.fit([[values] for values in series], floors(configuration, *series), SMALL, seed)
+def fitted(configuration, *series, seed=(0,), warm=None, size=SMALL, progress=None):
+    learner = Learner(configuration, H)
+    learner.fit([[values] for values in series], floors(configuration, *series), size, seed, progress, warm)
     return learner
 
 
@@ -149,17 +149,29 @@ def test_the_same_seed_gives_the_same_bits_and_another_others():
 def test_a_warm_start_begins_with_the_given_weights_and_leaves_them_as_they_are():
     start = fitted(PLAIN, wave(200))
     before = start.parameters.flat.copy()
-    warm = fitted(PLAIN, wave(210), seed=(9,), start=start.parameters)
+    warm = fitted(PLAIN, wave(210), seed=(9,), warm=start)
     cold = fitted(PLAIN, wave(210), seed=(9,))
     assert (start.parameters.flat == before).all()
     moved, new = (np.abs(each.parameters.flat - before).mean() for each in (warm, cold))
     assert moved < 0.5 * new
 
 
-def test_weights_of_another_size_are_no_start():
-    start = fitted(replace(PLAIN, patch=2), wave(200)).parameters
-    first, second = (fitted(PLAIN, wave(200), start=each).arrays()["flat"] for each in (start, None))
+@pytest.mark.parametrize("other", [replace(SMALL, hidden=5), replace(SMALL, seeds=3)])
+def test_networks_of_another_size_are_no_start(other):
+    start = fitted(PLAIN, wave(200), size=other)
+    first, second = (fitted(PLAIN, wave(200), warm=each).arrays()["flat"] for each in (start, None))
     assert (first == second).all()
+
+
+def test_a_learner_that_has_learnt_nothing_is_no_start():
+    first, second = (fitted(PLAIN, wave(200), warm=each).arrays()["flat"] for each in (Learner(PLAIN, H), None))
+    assert (first == second).all()
+
+
+def test_a_warm_start_takes_half_the_steps():
+    steps = []
+    fitted(PLAIN, wave(200), warm=fitted(PLAIN, wave(200)), progress=lambda _done, of: steps.append(of))
+    assert steps == [SMALL.n_steps // 2] * (SMALL.n_steps // 2)
 
 
 def test_a_series_counts_the_same_whatever_its_length(monkeypatch):
@@ -267,13 +279,6 @@ def test_damaged_words_or_arrays_are_refused(learner, damage):
     words, arrays = damage(learner.to_words(), learner.arrays())
     with pytest.raises((KeyError, TypeError, BadInputError)):
         Learner.restored(words, H, arrays)
-
-
-def test_it_knows_the_size_of_its_networks(learner):
-    assert learner.is_of(SMALL)
-    assert learner.is_of(SMALL.warm())
-    assert not learner.is_of(Effort(5, 20, 16, 2))
-    assert not Learner(PLAIN, H).is_of(SMALL)
 
 
 def test_a_small_panel_is_less_work():
