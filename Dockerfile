@@ -1,7 +1,7 @@
 FROM python:3.11-slim
 WORKDIR /opt/rollcast
 COPY . .
-RUN pip install --no-cache-dir -c constraints.txt . \
+RUN pip install --no-cache-dir -c constraints.txt '.[mqtt,postgres]' \
     && useradd --system --create-home --home-dir /var/lib/rollcast rollcast
 USER rollcast
 WORKDIR /var/lib/rollcast

@@ -21,8 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)
 	@exec $(VENV)/bin/rollcast run
 
+# On all cores; the tests of one file, which may share a database server, stay together.
 test: $(STAMP)
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile
 
 check: $(STAMP)
 	$(VENV)/bin/ruff check .

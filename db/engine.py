@@ -101,6 +101,14 @@ def writing(sessions: Sessions) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def trying(sessions: Sessions) -> Iterator[Session]:
+    """A session like `writing`, all of whose work is undone at the end."""
+    with sessions() as session:
+        session.connection()
+        yield session
+
+
 def migrate(engine: Engine) -> None:
     """Bring the tables up to date. Of processes that start at once, one takes the write lock, the others wait."""
     config = Config()

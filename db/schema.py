@@ -1,12 +1,14 @@
 """The tables.
 
     series ──< observations          what was learnt, and when; a changed value is a new row
+       ├────< factors                what a split or a dividend makes of the values before it
        └────< forecasts >── models   the ledger: one forecast per (series, cutoff, model), never changed
                  │             └──< promotions   which model serves since when: the newest one's
                  ├──< forecast_steps ──< forecast_bounds
                  ├──< pending_scores a step whose truth is not known yet
                  └──< scores         a step whose truth is known
     runs                             every run of a job: due, started, ended, outcome, reason
+    source_states                    where each panel's source stands
 
 Triggers (see the migrations) refuse every change to a row of the ledger, and to a promotion.
 """
@@ -46,6 +48,26 @@ class Observation(Base):
     ts: Mapped[datetime] = mapped_column(primary_key=True)
     observed_at: Mapped[datetime] = mapped_column(primary_key=True)
     value: Mapped[float]
+
+
+class Factor(Base):
+    """What values before a time are to be multiplied by, to be in the measure of those after it; when we learnt it."""
+
+    __tablename__ = "factors"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    ts: Mapped[datetime] = mapped_column(primary_key=True)
+    observed_at: Mapped[datetime] = mapped_column(primary_key=True)
+    factor: Mapped[float]
+
+
+class SourceState(Base):
+    """Where a panel's source stands after its last good fetch; of use while its options are the same."""
+
+    __tablename__ = "source_states"
+    panel: Mapped[str] = mapped_column(primary_key=True)
+    options: Mapped[str]  # a digest
+    state: Mapped[dict[str, Any]]
 
 
 class Model(Base):

@@ -1,16 +1,17 @@
-"""Fetch: ask a panel's source, and store what is new. The data contract is kept here, so that no source can break it.
+"""Fetch: ask a panel's source, and store what is new. `jobs.contract` says what of it counts.
 
-- A bar still forming is not an observation: nothing is stored before its interval has ended.
-- A value that is not finite is dropped, and counted.
-- A whole-day interval's time is a date, kept as that date's midnight in UTC; any other is laid on the grid of its
-  interval. Of several values in one interval the last counts.
 - A changed value is a new revision beside the old one.
-- No rows where there were rows before is a failure of the source, not "no news".
+- No rows where there were rows before is a failure of the source, not "no news": the last good data stay.
+- What a source brought is stored whole or not at all, save that a long history takes several transactions. Where it
+  stands is stored with the last of them.
 """
 
+import hashlib
+import logging
+import traceback
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,33 +20,38 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.engine import Sessions, reading, writing
-from db.queries import Pair
-from db.schema import Series
-from db.times import MICROSECOND, from_us, to_us
+from db.engine import Sessions, reading, trying, writing
+from db.times import MICROSECOND, from_us
+from jobs import calendars, contract
+from jobs.asking import Asking
 from jobs.calendars import DAY
+from jobs.contract import Laid, Names
+from jobs.manners import CoolingDownError, Manners
 from jobs.panel import Clock, Panel
-from jobs.sources.base import Delivery, Request, SourceDownError
+from jobs.pile import Pile
+from jobs.secrets import hide
+from jobs.sources.base import Request, SourceDownError
+from jobs.storing import Answer, Fetched, Storing, failures_told, mark
+
+log = logging.getLogger("rollcast")
+
+OVERLAP = 10  # intervals that each fetch asks for again, unless the panel says otherwise
+AT_ONCE = 50_000  # observations stored in one transaction, about
+TOGETHER = 1_000  # intervals: series whose values begin further apart are not compared with the stored ones together
 
 
-@dataclass
-class Fetched:
-    """What a fetch did: how many observations were new, changed, or dropped and why; which series failed."""
+@dataclass(frozen=True)
+class Means:
+    """What fetching needs besides the panel; one for all of them."""
 
-    new: int = 0
-    revised: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, str] = field(default_factory=dict)
-    served: int = 0  # series that did not fail
-
-    def __str__(self) -> str:
-        counts = {"new": self.new, "revised": self.revised, **self.dropped}
-        told = [f"{count:,} {what}" for what, count in counts.items() if count or what == "new"]
-        return "; ".join([", ".join(told), *_failures_told(self.failures)])
+    cache_dir: Path  # where clients may keep their own files
+    manners: Manners
+    asking: Asking
 
 
-def fetch(sessions: Sessions, panel: Panel, clock: Clock, cache_dir: Path) -> Fetched:
-    """Fetch a panel once. Safe to repeat: what is known already is not stored again.
+def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store: bool = True) -> Fetched:
+    """Fetch a panel once; without `store` only tell what that would bring. Safe to repeat: what is known is not stored
+    again.
 
     The clock is read before asking, and again for `observed_at` once the write lock is held: whatever a forecast was
     issued from was committed before it, and is what the same moment shows later. Raises SourceDownError where no
@@ -53,59 +59,116 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, cache_dir: Path) -> Fe
     """
     now = clock()
     with reading(sessions) as session:
-        newest = _newest(session, panel, now)
-    request = Request(now, panel.interval, panel.train_window, newest, cache_dir)
-    try:
-        answer = panel.source.fetch(request)
-    except Exception as error:  # a source of somebody else's may raise anything
-        with writing(sessions) as session:
-            for series in queries.series_of_panel(session, panel.name):
-                _mark(series, one_line(error), now)
-        raise
-    with writing(sessions) as session:
-        fetched = _store(session, panel, answer, clock())
+        request = _request(session, panel, now, means)
+    fetched, names = Fetched(), Names()
+    with Pile() as pile:
+        try:
+            answer = _ask(panel, request, means, names, pile, fetched.dropped)
+        except SourceDownError as error:
+            with (writing if store else trying)(sessions) as session:
+                for series in queries.series_of_panel(session, panel.name):
+                    mark(series, str(error), now)
+            raise
+        laid = (contract.lay(block, names.zones, panel, now, fetched.dropped) for block in pile.blocks())
+        storing = Storing(panel, request, answer, names.names, fetched)
+        batches = _batches(laid, panel)
+        batch = next(batches, None)
+        more = True
+        while more:
+            following = next(batches, None)
+            more = following is not None
+            with (writing if store else trying)(sessions) as session:
+                observed_at = clock()
+                if batch:
+                    storing.keep(session, batch, observed_at)
+                if not more:
+                    storing.end(session, observed_at, _options(panel))
+            batch = following
     if fetched.failures and not fetched.served:
-        raise SourceDownError("; ".join(_failures_told(fetched.failures)))
+        raise SourceDownError("; ".join(failures_told(fetched.failures)))
     return fetched
 
 
-def _failures_told(failures: Mapping[str, str]) -> list[str]:
-    """The failures in words, a reason each with the series that share it."""
-    names: dict[str, list[str]] = {}
-    for name, reason in failures.items():
-        names.setdefault(reason, []).append(name)
-    return [f"{', '.join(sharing)}: {reason}" for reason, sharing in names.items()]
+# ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _newest(session: Session, panel: Panel, now: datetime) -> dict[str, datetime]:
-    times = {s.name: queries.newest_ts(session, s.id, now) for s in queries.series_of_panel(session, panel.name)}
-    return {name.removeprefix(panel.prefix): ts for name, ts in times.items() if ts is not None}
+def _request(session: Session, panel: Panel, now: datetime, means: Means) -> Request:
+    known = queries.series_of_panel(session, panel.name)
+    times = queries.newest_times(session, panel.name, now)
+    newest = {series.name.removeprefix(panel.prefix): times[series.id] for series in known if series.id in times}
+    failing = {series.name.removeprefix(panel.prefix) for series in known if series.failure is not None}
+    # One that fails must not have all others asked for again from where it broke off.
+    live = [ts for name, ts in newest.items() if name not in failing] or list(newest.values())
+    whole = not live or len(failing) == len(known)
+    return Request(
+        now=now,
+        interval=panel.interval,
+        months=panel.months,
+        history=now - _floor(now - panel.train_window, panel),
+        since=_floor(min(live) - _overlap(panel), panel) if live else None,
+        open_from=_open_from(panel, now),
+        newest=newest,
+        tz=panel.tz,
+        state={} if whole else queries.source_state(session, panel.name, _options(panel)),
+        cache_dir=means.cache_dir,
+        manners=means.manners,
+    )
 
 
-def _store(session: Session, panel: Panel, answer: Delivery, observed_at: datetime) -> Fetched:
-    """Store one delivery in one transaction."""
-    fetched = Fetched()
-    reasons = {panel.prefix + name: reason for name, reason in answer.failures.items()}
-    delivered = {panel.prefix + name: values for name, values in answer.values.items()}
-    for series in queries.series_of_panel(session, panel.name):
-        if series.name not in delivered and series.name not in reasons:
-            reasons[series.name] = "the source no longer names this series"
-    for name in sorted(delivered | reasons):
-        series = queries.find_series(session, name) or queries.add_series(session, name, panel.name)
-        if series.panel != panel.name:
-            fetched.failures[name] = f"the name belongs to panel {series.panel}; give panel {panel.name} a `prefix`"
-            continue
-        if name in delivered and len(delivered[name]) == 0:
-            reasons[name] = "the source answered without rows"
-        if name in reasons:
-            fetched.failures[name] = reasons[name]
-            _mark(series, reasons[name], observed_at)
-            continue
-        pairs = _settled(delivered[name], panel.interval, observed_at, fetched.dropped)
-        _keep(session, series, pairs, observed_at, fetched)
-        fetched.served += 1
-        series.failing_since = series.failure = None
-    return fetched
+def _overlap(panel: Panel) -> timedelta:
+    if panel.overlap is not None:
+        return panel.overlap
+    # Which of two passes through a doubled hour a wall clock time belongs to shows only from before that hour.
+    return max(OVERLAP * panel.interval, DAY if panel.tz is not None else timedelta(0))
+
+
+def _open_from(panel: Panel, now: datetime) -> datetime:
+    open_for = panel.interval + (DAY if _whole_days(panel) else timedelta(0))  # a day ends later in the west
+    return _floor(now - panel.settle - open_for, panel)
+
+
+def _whole_days(panel: Panel) -> bool:
+    return panel.months > 0 or panel.interval % DAY == timedelta(0)
+
+
+def _floor(label: datetime, panel: Panel) -> datetime:
+    """When the interval begins that a label, or a time of an intraday panel, lies in: a day at the panel's midnight."""
+    index = pd.DatetimeIndex([label]).as_unit("us")
+    start = calendars.labels(index, panel.interval, panel.months, panel.offset, None)
+    if _whole_days(panel):
+        start = calendars.ends(start - calendars.DAY_US, DAY, 0, panel.tz)
+    return from_us(int(start[0]))
+
+
+def _options(panel: Panel) -> str:
+    """A digest of all that decides what a source brings and what becomes of it: with another one it starts anew."""
+    deciding = (
+        panel.source,
+        panel.interval,
+        panel.months,
+        panel.tz,
+        panel.offset,
+        panel.aggregate,
+        panel.prefix,
+        panel.calendar,
+    )
+    return hashlib.sha256(repr(deciding).encode()).hexdigest()
+
+
+def _ask(panel: Panel, request: Request, means: Means, names: Names, pile: Pile, dropped: Counter[str]) -> Answer:
+    """Ask the source; its rows go on the pile. Raises SourceDownError for whatever goes wrong, without secrets."""
+    answer = Answer(panel.prefix)
+    try:
+        for delivery in means.asking.deliveries(panel.name, panel.source, request, panel.fetch_timeout):
+            answer.take(delivery)
+            pile.put(contract.rows_of(delivery, names, panel, dropped))
+    except (SourceDownError, CoolingDownError) as error:
+        raise SourceDownError(hide(" ".join(str(error).split()), panel.secrets)) from None
+    except Exception as error:  # a source of somebody else's may raise anything
+        log.error("%s  its source failed: %s", panel.name, hide(traceback.format_exc(), panel.secrets))
+        raise SourceDownError(hide(one_line(error), panel.secrets)) from None
+    answer.failures = {name: hide(" ".join(reason.split()), panel.secrets) for name, reason in answer.failures.items()}
+    return answer
 
 
 def one_line(error: Exception) -> str:
@@ -114,41 +177,17 @@ def one_line(error: Exception) -> str:
     return told if isinstance(error, SourceDownError) else f"{type(error).__name__}: {told}"
 
 
-def _mark(series: Series, reason: str, now: datetime) -> None:
-    series.failure = reason
-    series.failing_since = series.failing_since or now
+# ── storing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _settled(values: "pd.Series[float]", interval: timedelta, now: datetime, dropped: Counter[str]) -> list[Pair]:
-    """The (ts, value) pairs that count as observations, in order of time."""
-    index = pd.DatetimeIndex(values.index)
-    if index.tz is None:
-        raise SourceDownError("the source brought times without a time zone")
-    us, numbers = index.as_unit("us").asi8, values.to_numpy(dtype=float)
-    finite, ended = np.isfinite(numbers), us + interval // MICROSECOND <= to_us(now)
-    dropped["not finite"] += int((~finite & ended).sum())
-    dropped["still forming"] += int((~ended).sum())
-    kept = finite & ended
-    order = np.argsort(us[kept], kind="stable")
-    settled = dict(zip(_labels(index, interval)[kept][order].tolist(), numbers[kept][order].tolist(), strict=True))
-    dropped["in one interval with a later value"] += int(kept.sum()) - len(settled)
-    return list(settled.items())
-
-
-def _labels(index: pd.DatetimeIndex, interval: timedelta) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    if interval % DAY == timedelta(0):
-        return index.tz_localize(None).normalize().as_unit("us").asi8
-    step = interval // MICROSECOND
-    return np.asarray(index.as_unit("us").asi8 // step * step)
-
-
-def _keep(session: Session, series: Series, pairs: list[Pair], observed_at: datetime, fetched: Fetched) -> None:
-    """Store the pairs that are new or changed."""
-    if not pairs:
-        return
-    first, last = from_us(pairs[0][0]), from_us(pairs[-1][0])
-    known = dict(queries.observations(session, series.id, as_of=observed_at, start=first, end=last))
-    fresh = [pair for pair in pairs if known.get(pair[0]) != pair[1]]
-    fetched.revised += sum(ts in known for ts, _ in fresh)
-    fetched.new += sum(ts not in known for ts, _ in fresh)
-    queries.add_observations(session, series.id, fresh, observed_at)
+def _batches(blocks: Iterable[Laid], panel: Panel) -> Iterator[Laid]:
+    """About AT_ONCE values each, of series whose values begin at about the same time."""
+    apart = TOGETHER * (panel.interval // MICROSECOND)
+    for block in blocks:
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(block.series) != 0])[: len(block)])
+        first = 0
+        for end in [*starts[1:].tolist(), len(block)]:
+            far = end < len(block) and abs(int(block.times[end] - block.times[first])) > apart
+            if far or end - first >= AT_ONCE or end == len(block):
+                yield block[first:end]
+                first = end

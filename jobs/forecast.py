@@ -78,7 +78,7 @@ def _forecast(
     cutoff = queries.newest_ts(session, series.id, now)
     if cutoff is None or queries.is_issued(session, series.id, cutoff, champion.id):
         return
-    pairs = context(session, series.id, forecaster, as_of=now, cutoff=cutoff)
+    pairs = context(session, panel, series.id, forecaster, as_of=now, cutoff=cutoff)
     errors = live_errors(session, series.id, champion.id, forecaster, as_of=now, cutoff=cutoff)
     try:
         made = make(forecaster, panel, series.name, pairs, errors)
@@ -101,17 +101,18 @@ def serving(session: Session, panel: Panel) -> tuple[Model, Forecaster] | None:
 
 
 def context(
-    session: Session, series_id: int, forecaster: Forecaster, *, as_of: datetime, cutoff: datetime
+    session: Session, panel: Panel, series_id: int, forecaster: Forecaster, *, as_of: datetime, cutoff: datetime
 ) -> list[Pair]:
     """The observations that a forecast may see and needs: up to the cutoff, as known at a moment."""
-    return queries.observations(session, series_id, as_of=as_of, end=cutoff, newest=values_seen(forecaster))
+    newest = values_seen(forecaster, calendars.values_a_step(panel))
+    return queries.observations(session, series_id, as_of=as_of, end=cutoff, newest=newest)
 
 
-def values_seen(forecaster: Forecaster) -> int:
-    """How many of the newest observations a forecast is given: more than the lookback, because several values may fall
-    into one step.
+def values_seen(forecaster: Forecaster, a_step: int = 2) -> int:
+    """How many of the newest observations a forecast is given: more than the lookback, because several values, so many
+    at most, may fall into one step.
     """
-    return 2 * forecaster.lookback_ + calendars.DAYS_LOOKED_AT
+    return a_step * forecaster.lookback_ + calendars.DAYS_LOOKED_AT
 
 
 def make(forecaster: Forecaster, panel: Panel, name: str, pairs: Sequence[Pair], errors: Array) -> Made:
@@ -121,10 +122,10 @@ def make(forecaster: Forecaster, panel: Panel, name: str, pairs: Sequence[Pair],
     Raises ModelError where the observations are no numbers to use.
     """
     times = [ts for ts, _ in pairs]
-    weekmask = calendars.days(panel.interval, times)
-    run = grid.segments(pairs, panel.interval, weekmask, forecaster.horizon)[-1]
+    calendar = calendars.steps(panel, times)
+    run = grid.segments(pairs, calendar, panel.gap_filled, panel.fill)[-1]
     made = forecaster.forecast({name: run}, {name: errors})[name]
-    targets = calendars.next_times(times[-1], panel.interval, weekmask, forecaster.horizon)
+    targets = calendar.following(times[-1], forecaster.horizon)
     steps = [
         NewStep(
             target_ts=from_us(target),

@@ -160,7 +160,8 @@ def times_of(column: "pd.Series[str]") -> pd.DatetimeIndex:
     if offset.any() and not offset.all():
         row = int((~offset).to_numpy().argmax())
         raise BadRowError(row, f"{column.iloc[row]!r} has no offset, as other rows have")
-    times = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=bool(offset.any()))
+    clocks = column.isin(["now", "today"])  # which pandas takes for times
+    times = pd.to_datetime(column.where(~clocks), errors="coerce", format="ISO8601", utc=bool(offset.any()))
     if times.isna().any():
         row = int(times.isna().to_numpy().argmax())
         raise BadRowError(row, f"{column.iloc[row]!r} is no ISO 8601 time, as in 2026-01-31T12:30:00")

@@ -5,8 +5,10 @@ it in memory. polars is imported when a file is read or written, and what it hol
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -24,17 +26,39 @@ class ParquetError(ValueError):
 
 def read(path: Path, wanted: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
     """Of the wanted columns those that are there, and the names of all. Raises ParquetError."""
+    there = columns(path)
+    with _told() as pl, path.open("rb") as handle:  # a path would be taken as a pattern
+        frame = pl.read_parquet(handle, columns=[name for name in there if name in wanted])
+    return _table(frame), there
+
+
+def columns(path: Path) -> list[str]:
+    """The names of a file's columns. Raises ParquetError."""
+    with _told() as pl, path.open("rb") as handle:
+        return list(pl.read_parquet_schema(handle))
+
+
+def slices(path: Path, wanted: Sequence[str], size: int) -> Iterator[pd.DataFrame]:
+    """The wanted columns, so many rows at once, so that memory does not grow with the file. Raises ParquetError."""
+    start, last = 0, False
+    while not last:
+        with _told() as pl:
+            frame = pl.scan_parquet(path, glob=False).select(wanted).slice(start, size).collect()
+        last = len(frame) < size
+        start += len(frame)
+        yield _table(frame)
+
+
+@contextmanager
+def _told() -> Iterator[ModuleType]:
+    """polars, all of whose errors become a ParquetError."""
     os.putenv("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")  # or it panics at times with an offset such as +05:30
     import polars as pl
 
     try:
-        with path.open("rb") as handle:  # a path would be taken as a pattern
-            there = list(pl.read_parquet_schema(handle))
-            handle.seek(0)
-            frame = pl.read_parquet(handle, columns=[name for name in there if name in wanted])
+        yield pl
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise ParquetError(str(error)) from error
-    return pd.DataFrame({name: _to_pandas(frame[name]) for name in frame.columns}), there
 
 
 def write(path: Path, frame: pd.DataFrame) -> None:
@@ -42,6 +66,10 @@ def write(path: Path, frame: pd.DataFrame) -> None:
     import polars as pl
 
     pl.DataFrame({str(name): _to_polars(frame[name]) for name in frame.columns}).write_parquet(path)
+
+
+def _table(frame: "pl.DataFrame") -> pd.DataFrame:
+    return pd.DataFrame({name: _to_pandas(frame[name]) for name in frame.columns})
 
 
 def _to_pandas(column: "pl.Series") -> "pd.Series[Any]":

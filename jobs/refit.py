@@ -138,15 +138,14 @@ def observe(panel: Panel, pairs: Mapping[str, Sequence[Pair]]) -> Observed:
     histories: dict[str, list[Array]] = {}
     times: dict[str, Times] = {}
     fingerprint = hashlib.sha256()
-    weekmask, newest = None, 0
+    steps, newest = calendars.steps(panel, []), 0
     for name, known in pairs.items():
         times[name] = np.array([ts for ts, _ in known], dtype=np.int64)
-        weekmask = calendars.days(panel.interval, times[name])
-        histories[name] = grid.segments(known, panel.interval, weekmask, panel.horizon)
+        steps = calendars.steps(panel, times[name])
+        histories[name] = grid.segments(known, steps, panel.gap_filled, panel.fill)
         fingerprint.update(repr((name, list(known))).encode())
         newest = max(newest, known[-1][0])
-    seasons = calendars.seasons(panel.interval, weekmask)
-    return Observed(histories, seasons, from_us(newest), fingerprint.hexdigest(), times)
+    return Observed(histories, steps.seasons, from_us(newest), fingerprint.hexdigest(), times)
 
 
 def make_task(

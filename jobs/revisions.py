@@ -1,8 +1,8 @@
 """A panel of the database as a history to go through, each value as it was known then.
 
 At a cutoff t a forecast may see what live would have seen: the values up to t, each as of the moment by which t's own
-value had been fetched, t + interval + fetch_every. Later revisions count only from when they were learnt. A value
-whose first revision was learnt late, as all are that the first fetch brought, counts as known at its own time:
+value had been fetched, a turn of the fetch after its interval. Later revisions count only from when they were learnt. A
+value whose first revision was learnt late, as all are that the first fetch brought, counts as known at its own time:
 otherwise there would be no history to go through before the day on which the daemon was started.
 
 Cutoffs are times that the panel has values at, the same for all series: the newest lies one horizon before the newest
@@ -10,7 +10,7 @@ of these times, the others a stride apart. Truth is the first value learnt, as i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,11 @@ from sqlalchemy.orm import Session
 
 from db import queries
 from db.queries import Pair
-from db.times import MICROSECOND, from_us
+from db.times import MICROSECOND, from_us, to_us
 from jobs import calendars, grid
 from jobs.backtest import BacktestError, Known
 from jobs.calendars import Times
+from jobs.due import fetched_by
 from jobs.panel import Panel
 from jobs.refit import Asked, Observed, observe
 from models.arrays import Array
@@ -39,24 +40,34 @@ class Revisions:
     revised: Index  # (m,), which of them were learnt again, in order of when
     revised_at: Times  # (m,)
     revised_to: Array  # (m,)
+    factors: Sequence[Pair] = ()  # what values before a time are worth after it; each counts as known at its own time
 
     def as_of(self, newest: int, moment: int, oldest: int) -> list[Pair]:
-        """The observations from one time to another, both included, as known at a moment; in order of time."""
+        """The observations from one time to another, both included, as known at a moment; in order of time, in the
+        measure of the newest.
+        """
         start, end = np.searchsorted(self.times, (oldest, newest + 1))
         values = self.values.copy()
         learnt = int(np.searchsorted(self.revised_at, moment, side="right"))
         values[self.revised[:learnt]] = self.revised_to[:learnt]  # of several, the last one stays
-        return list(zip(self.times[start:end].tolist(), values[start:end].tolist(), strict=True))
+        pairs = list(zip(self.times[start:end].tolist(), values[start:end].tolist(), strict=True))
+        return queries.in_newest_measure(pairs, [pair for pair in self.factors if pair[0] <= newest])
 
     def newest(self, until: int) -> int | None:
         """The newest time up to another; None where there is none."""
         place = int(np.searchsorted(self.times, until, side="right")) - 1
         return int(self.times[place]) if place >= 0 else None
 
-    def at(self, times: Times) -> Array:
-        """The values at some times (k,), as they were learnt first; NaN where there is none."""
+    def after(self, cutoff: int, times: Times) -> Array:
+        """The values at some times (k,) after a cutoff, as they were learnt first, in the cutoff's measure; NaN where
+        there is none.
+        """
         places = np.minimum(np.searchsorted(self.times, times), len(self.times) - 1)
-        return np.where(self.times[places] == times, self.values[places], np.nan)
+        values = np.where(self.times[places] == times, self.values[places], np.nan)
+        for ts, factor in self.factors:
+            if ts > cutoff:
+                values[times >= ts] /= factor
+        return values
 
 
 def read(session: Session, panel: Panel) -> dict[str, Revisions]:
@@ -65,7 +76,8 @@ def read(session: Session, panel: Panel) -> dict[str, Revisions]:
     for series in queries.series_of_panel(session, panel.name):
         rows = queries.revisions(session, series.id)
         if rows:
-            found[series.name] = _revisions(rows)
+            known = queries.factors(session, series.id, as_of=from_us(max(learnt for _, learnt, _ in rows)))
+            found[series.name] = replace(_revisions(rows), factors=known)
     return found
 
 
@@ -114,10 +126,10 @@ class PanelHistory:
             newest = pairs[-1][0]
             if number and newest <= self._cutoffs[number - 1]:
                 continue  # as live: the forecast from this value has been issued
-            weekmask = calendars.days(self._panel.interval, [ts for ts, _ in pairs])
-            run = grid.segments(pairs, self._panel.interval, weekmask, self._panel.horizon)[-1]
-            ahead = np.array(calendars.next_times(newest, self._panel.interval, weekmask, self._panel.horizon))
-            found.append(Known(name, run, len(run), self._series[name].at(ahead), newest, ahead))
+            steps = calendars.steps(self._panel, [ts for ts, _ in pairs])
+            run = grid.segments(pairs, steps, self._panel.gap_filled, self._panel.fill)[-1]
+            ahead = np.array(steps.following(newest, self._panel.horizon))
+            found.append(Known(name, run, len(run), self._series[name].after(newest, ahead), newest, ahead))
         return found
 
     def observed(self, number: int) -> Observed:
@@ -135,7 +147,7 @@ class PanelHistory:
     def _pairs(self, number: int) -> dict[str, list[Pair]]:
         """The observations of each series in the train window before its newest one, as known at a cutoff."""
         cutoff = int(self._cutoffs[number])
-        moment = cutoff + (self._panel.interval + self._panel.fetch_every) // MICROSECOND
+        moment = to_us(fetched_by(self._panel, cutoff))
         window = self._panel.train_window // MICROSECOND
         found = {}
         for name, series in self._series.items():

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -23,8 +22,8 @@ from db import queries
 from db.engine import Sessions, reading
 from db.queries import NewStep
 from jobs.drift import Drift, drift, is_cool
-from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, next_due
-from jobs.fetch import fetch
+from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, Every, Schedule, next_due, schedule_of
+from jobs.fetch import Means, fetch
 from jobs.fit import fit
 from jobs.forecast import Issued, forecast, serving
 from jobs.panel import Clock, Panel
@@ -45,13 +44,13 @@ class Scheduler:
     """Runs the jobs of all panels until it is stopped."""
 
     def __init__(
-        self, panels: Sequence[Panel], sessions: Sessions, workers: Workers, clock: Clock, cache_dir: Path
+        self, panels: Sequence[Panel], sessions: Sessions, workers: Workers, clock: Clock, means: Means
     ) -> None:
         self._panels = panels
         self._sessions = sessions
         self._workers = workers
         self._clock = clock
-        self._cache_dir = cache_dir
+        self._means = means
         self._beat: datetime | None = None
         self._refitting: set[str] = set()  # panels
         self._promotions: dict[str, int] = {}  # of each panel the newest one seen
@@ -142,12 +141,12 @@ class Scheduler:
     # ── fetch, score, forecast ──────────────────────────────────────────────────────────────────────────────────────
 
     def _plan_fetch(self, panel: Panel) -> None:
-        due = self._due(panel, "fetch", panel.fetch_every)
+        due = self._due(panel, "fetch", schedule_of(panel, "fetch"))
         self._set_date(self._fetch, "fetch", panel, due)
 
     def _fetch(self, panel: Panel, due: datetime) -> None:
         try:
-            work = partial(fetch, self._sessions, panel, self._clock, self._cache_dir)
+            work = partial(fetch, self._sessions, panel, self._clock, self._means)
             fetched = run(self._sessions, self._clock, "fetch", panel.name, work, due=due).result
             if fetched is not None:
                 # Whatever is new, whoever learnt it: the command line may have fetched, or a forecast failed before.
@@ -184,17 +183,17 @@ class Scheduler:
         """Set the date of the next refit: now where there is drift; none where there are too few observations: the next
         fetch asks again.
         """
-        every = panel.refit_every
+        schedule = schedule_of(panel, "refit")
         try:
             with reading(self._sessions) as session:
                 if not is_served(session, panel):
                     prepare(session, panel, self._clock())
-                    every = min(every, FIRST_RETRY)
+                    schedule = Every(min(panel.refit_every, FIRST_RETRY))
         except NotReadyError:
             return
         except Exception:  # whatever is wrong, the refit will meet it too, put it on record and be tried again
             log.exception("%s  cannot tell whether it is ready for a refit", panel.name)
-        due, because = self._due(panel, "refit", every), ""
+        due, because = self._due(panel, "refit", schedule), ""
         if due > self._clock() and (drifted := self._drift(panel)) is not None:
             due, because = self._clock(), str(drifted)
         self._set_date(self._refit, "refit", panel, due, because)
@@ -230,7 +229,7 @@ class Scheduler:
     # ── prune ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _plan_prune(self, panel: Panel) -> None:
-        due = self._due(panel, "prune", PRUNE_EVERY)
+        due = self._due(panel, "prune", Every(PRUNE_EVERY))
         self._set_date(self._prune, "prune", panel, due)
 
     def _prune(self, panel: Panel, due: datetime) -> None:
@@ -242,10 +241,10 @@ class Scheduler:
 
     # ── what the database knows ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _due(self, panel: Panel, job: str, every: timedelta) -> datetime:
+    def _due(self, panel: Panel, job: str, schedule: Schedule) -> datetime:
         try:
             with reading(self._sessions) as session:
-                return next_due(queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT), every, self._clock())
+                return next_due(queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT), schedule, self._clock())
         except SQLAlchemyError:  # a full disk, say: a job without a date would never run again
             log.exception("%s  the database does not say when the next %s is due; trying again", panel.name, job)
             return self._clock() + FIRST_RETRY

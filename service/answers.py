@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from db import queries
 from db.queries import Pair, ScoreSummary, Tally
 from db.schema import Forecast, Model, Run, Series
-from db.times import from_us
+from db.times import from_us, to_us
 from jobs import calendars, grid
-from jobs.due import RUNS_LOOKED_AT, next_due
+from jobs.due import RUNS_LOOKED_AT, fetched_by, next_due, schedule_of
 from jobs.forecast import serving
 from jobs.panel import Panel
 from jobs.refit import lacking
@@ -158,14 +158,19 @@ class _Shared:
         """In words, what a panel without a model has too few of; None where it has enough."""
         if serving(self._session, self._panel) is not None:
             return None
-        panel, lengths = self._panel, []
+        panel, lengths, newest = self._panel, [], 0
+        steps = calendars.steps(panel, [])
         needed = max(values_needed(panel.horizon), calendars.DAYS_LOOKED_AT)
         for series in queries.series_of_panel(self._session, panel.name):
             pairs = queries.observations(self._session, series.id, as_of=self._now, newest=needed)
-            weekmask = calendars.days(panel.interval, [ts for ts, _ in pairs])
-            lengths.append([len(run) for run in grid.segments(pairs, panel.interval, weekmask, panel.horizon)])
+            steps = calendars.steps(panel, [ts for ts, _ in pairs])
+            lengths.append([len(run) for run in grid.segments(pairs, steps, panel.gap_filled, panel.fill)])
+            newest = max([newest, *(ts for ts, _ in pairs[-1:])])
         short = lacking(lengths, panel.horizon)
-        return None if short is None else f"{short.told}; {durations.told(short.steps * panel.interval)} to go"
+        if short is None:
+            return None
+        enough = steps.following(newest, short.steps)[-1]
+        return f"{short.told}; {durations.told(from_us(enough) - from_us(newest))} to go"
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ class _Seen:
     @property
     def data_age_s(self) -> float | None:
         """Seconds since the newest observation's interval ended."""
-        return (self.now - from_us(self.pairs[-1][0]) - self.panel.interval).total_seconds() if self.pairs else None
+        return (self.now - _end(self.panel, self.pairs[-1][0])).total_seconds() if self.pairs else None
 
 
 def _find(session: Session, panels: Mapping[str, Panel], name: str, now: datetime) -> _Seen:
@@ -208,7 +213,7 @@ def _see(session: Session, panel: Panel, series: Series, now: datetime, shared: 
             newest=from_us(pairs[-1][0]) if pairs else None,
             overdue_at=_overdue_at(panel, pairs) if pairs else None,
             forecast_cutoff=None if forecast is None else forecast.cutoff,
-            forecast_ends=steps[-1].target_ts + panel.interval if steps else None,
+            forecast_ends=_end(panel, to_us(steps[-1].target_ts)) if steps else None,
             expire_after=panel.expire_after,
             interval=panel.interval,
             lacking=shared.lacking if pairs and forecast is None else None,
@@ -223,23 +228,24 @@ def _series(session: Session, seen: _Seen) -> SeriesAnswer:
     return SeriesAnswer(
         name=seen.series.name,
         panel=seen.panel.name,
-        interval=durations.told(seen.panel.interval),
+        interval=durations.interval_told(seen.panel.interval, seen.panel.months),
         horizon=seen.panel.horizon,
         status=seen.state.status,
         reason=seen.state.reason,
         newest=ObservationAnswer(from_us(seen.pairs[-1][0]), seen.pairs[-1][1]) if seen.pairs else None,
         data_age_s=seen.data_age_s,
-        next=_next_step(seen.steps, seen.now - seen.panel.interval) if seen.steps else None,
+        next=_next_step(seen) if seen.steps else None,
         model=None if seen.model is None else seen.model.kind,
         score_7d=_score(queries.score_glance(session, seen.series.id, week)),
         last_refit=_last_refit(seen.refits),
-        next_refit=next_due(seen.refits, seen.panel.refit_every, seen.now) if seen.refits else None,
+        next_refit=next_due(seen.refits, schedule_of(seen.panel, "refit"), seen.now) if seen.refits else None,
     )
 
 
-def _next_step(steps: Sequence[StepAnswer], after: datetime) -> StepAnswer:
-    """The first step that speaks of a time after a moment; where all is past, the first."""
-    return next((step for step in steps if step.target_ts > after), steps[0])
+def _next_step(seen: _Seen) -> StepAnswer:
+    """The first step whose interval has not ended; where all have, the first."""
+    ahead = (step for step in seen.steps if _end(seen.panel, to_us(step.target_ts)) > seen.now)
+    return next(ahead, seen.steps[0])
 
 
 def _refit_told(panel: Panel, refits: Sequence[Run], now: datetime) -> str:
@@ -248,7 +254,7 @@ def _refit_told(panel: Panel, refits: Sequence[Run], now: datetime) -> str:
         return "the first refit is about to begin"
     if refits[0].outcome == "running":
         return f"the first refit is under way since {refits[0].started:%H:%M:%S}Z"
-    due = next_due(refits, panel.refit_every, now)
+    due = next_due(refits, schedule_of(panel, "refit"), now)
     ended = "went well" if refits[0].outcome == "ok" else f"{refits[0].outcome}: {refits[0].reason}"
     return f"the last refit {ended}; the next is due {'now' if due <= now else f'at {due:%Y-%m-%d %H:%M:%S}Z'}"
 
@@ -256,8 +262,13 @@ def _refit_told(panel: Panel, refits: Sequence[Run], now: datetime) -> str:
 def _overdue_at(panel: Panel, pairs: Sequence[Pair]) -> datetime:
     """When the next observation should be here: after its interval's end, two fetches, and one interval's grace."""
     times = [ts for ts, _ in pairs]
-    following = calendars.next_times(times[-1], panel.interval, calendars.days(panel.interval, times), 1)[0]
-    return from_us(following) + 2 * panel.interval + 2 * panel.fetch_every
+    (following,) = calendars.steps(panel, times).following(times[-1], 1)
+    return fetched_by(panel, following) + panel.fetch_every + panel.interval
+
+
+def _end(panel: Panel, label: int) -> datetime:
+    """When the interval of a time has ended."""
+    return from_us(calendars.end(panel, label))
 
 
 def _last_refit(refits: Sequence[Run]) -> RefitAnswer | None:

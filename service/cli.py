@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 a job failed, 2 something in the call or the configuration
 import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,15 @@ from rich.progress import Progress as ProgressBar
 from db import engine, queries
 from db.engine import DatabaseUnusableError, Sessions
 from jobs.drift import REASON as DRIFT
-from jobs.due import RUNS_LOOKED_AT, next_due
+from jobs.due import RUNS_LOOKED_AT, AfterClose, Job, Schedule, next_due, schedule_of
 from jobs.fetch import fetch as fetch_job
 from jobs.fit import fit
 from jobs.forecast import forecast as forecast_job
 from jobs.panel import Panel
 from jobs.refit import refit as refit_job
 from jobs.runner import run as run_job
-from service import answers, backtest, champions, daemon, durations, scores
+from jobs.secrets import hide
+from service import answers, backtest, champions, daemon, durations, scores, sources
 from service.daemon import utc_now
 from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings, SettingsError
 from service.shapes import SeriesAnswer
@@ -66,15 +67,28 @@ def main() -> None:
         sys.exit(2)
 
 
+class HidingFormatter(logging.Formatter):
+    """Log lines, tracebacks included, without secrets."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__("%(asctime)s  %(message)s", "%H:%M:%S")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line that is written."""
+        return hide(super().format(record), self._secrets)
+
+
 @app.command()
 def run(config: Config = None) -> None:
     """Run the daemon in the foreground, until Ctrl-C."""
     settings = settings_of(config)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(HidingFormatter([s for panel in settings.build_panels() for s in panel.secrets]))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     for name, level in {
         "apscheduler": "WARNING",
+        "httpx2": "WARNING",
         "uvicorn": "WARNING",
         "alembic": "WARNING",
         "yfinance": "CRITICAL",
@@ -114,12 +128,12 @@ def check(config: Config = None) -> None:
         table.add_row(
             panel.name,
             _source_told(panel),
-            durations.told(panel.interval),
+            durations.interval_told(panel.interval, panel.months),
             f"{panel.horizon} steps",
-            durations.told(panel.fetch_every),
-            _planned(settings, panel, "fetch", panel.fetch_every, now),
-            durations.told(panel.refit_every),
-            _planned(settings, panel, "refit", panel.refit_every, now),
+            _schedule_told(schedule_of(panel, "fetch")),
+            _planned(settings, panel, "fetch", now),
+            _schedule_told(schedule_of(panel, "refit")),
+            _planned(settings, panel, "refit", now),
         )
     out.print(table)
 
@@ -191,14 +205,21 @@ def latest(series: str, config: Config = None, json: Json = False) -> None:
 
 
 @app.command()
-def fetch(panel: PanelName = None, config: Config = None) -> None:
+def fetch(
+    panel: PanelName = None,
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would bring; store nothing.")] = False,
+) -> None:
     """Fetch now, in this process; harmless beside a running daemon."""
     settings = settings_of(config)
-    cache_dir = daemon.make_cache_dir(settings.data_dir)
+    if dry_run:
+        would_fail = [sources.dry_run(settings, chosen) for chosen in panels_named(settings, panel)]
+        raise typer.Exit(int(any(would_fail)))
+    means = daemon.make_means(settings.data_dir, utc_now)
 
     def work(sessions: Sessions, chosen: Panel) -> object:
         with err.status(f"{chosen.name}: asking its source"):
-            return fetch_job(sessions, chosen, utc_now, cache_dir)
+            return fetch_job(sessions, chosen, utc_now, means)
 
     _run_jobs(settings, "fetch", panel, work)
 
@@ -225,6 +246,7 @@ def forecast(panel: PanelName = None, config: Config = None) -> None:
     _run_jobs(settings_of(config), "forecast", panel, lambda sessions, chosen: forecast_job(sessions, chosen, utc_now))
 
 
+app.command(name="sources")(sources.command)
 app.command(name="scores")(scores.command)
 app.command(name="models")(champions.models_command)
 app.command(name="promote")(champions.promote_command)
@@ -248,7 +270,13 @@ def _run_jobs(settings: Settings, job: str, name: str | None, work: Callable[[Se
         raise typer.Exit(1)
 
 
-def _planned(settings: Settings, panel: Panel, job: str, every: timedelta, now: datetime) -> str:
+def _schedule_told(schedule: Schedule) -> str:
+    if isinstance(schedule, AfterClose):
+        return f"{durations.told(schedule.delay)} after close"
+    return durations.told(schedule.period)
+
+
+def _planned(settings: Settings, panel: Panel, job: Job, now: datetime) -> str:
     """When a job is due next, for people."""
     if not engine.sqlite_path(settings.database_url).exists():
         return "at start" if job == "fetch" else "once there are data"
@@ -256,7 +284,7 @@ def _planned(settings: Settings, panel: Panel, job: str, every: timedelta, now: 
         runs = queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT)
     if not runs and job == "refit":
         return "once there are data"
-    due = next_due(runs, every, now)
+    due = next_due(runs, schedule_of(panel, job), now)
     return "at start" if due <= now else _until(due, now)
 
 
@@ -266,8 +294,8 @@ def _source_told(panel: Panel) -> str:
     }
     kind = type(panel.source).__name__.removesuffix("Source").lower()
     first: Any = next(iter(options.values()), "")
-    detail = ", ".join(first) if isinstance(first, list) else first.name if isinstance(first, Path) else ""
-    return f"{kind} {detail}".strip()
+    detail = ", ".join(first) if isinstance(first, list) else first.name if isinstance(first, Path) else str(first)
+    return hide(f"{kind} {detail}".strip(), panel.secrets)
 
 
 def _status_cells(series: SeriesAnswer, now: datetime) -> list[str]:

@@ -4,9 +4,11 @@ import fcntl
 import gc
 import logging
 import os
+import random
 import signal
 import socket
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -14,6 +16,9 @@ from typing import IO
 import uvicorn
 
 from db import engine
+from jobs.asking import Asking
+from jobs.fetch import Means
+from jobs.manners import Manners
 from jobs.panel import Clock
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
@@ -41,13 +46,13 @@ def run(settings: Settings, clock: Clock) -> None:
     listener = listen(settings.api.host, settings.api.port)
     write_engine = engine.writer(settings.database_url)
     engine.migrate(write_engine)
-    cache_dir = make_cache_dir(settings.data_dir)
+    means = make_means(settings.data_dir, clock)
     scheduler = Scheduler(
         panels,
         engine.sessions(write_engine),
         Workers(settings.workers, settings.refit_timeout),
         clock,
-        cache_dir,
+        means,
     )
     app = create_app(
         {panel.name: panel for panel in panels},
@@ -107,14 +112,15 @@ def take_lock(data_dir: Path) -> IO[str]:
     return file
 
 
-def make_cache_dir(data_dir: Path) -> Path:
-    """The folder where clients keep their own files. Raises StartError."""
+def make_means(data_dir: Path, clock: Clock) -> Means:
+    """What fetching needs besides its panel. Raises StartError."""
     cache_dir = data_dir / "cache"
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"cannot make the folder {cache_dir}: {error.strerror}; set another data_dir") from error
-    return cache_dir
+    # Drawn by chance on purpose: many daemons that start at once must not come back to a host at once.
+    return Means(cache_dir, Manners(clock, random.Random(), time.sleep), Asking())  # noqa: S311  no cryptography
 
 
 def is_running(data_dir: Path) -> bool:

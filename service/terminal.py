@@ -23,7 +23,21 @@ out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty()
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 # Columns of words; the others hold figures.
-TEXT = {"series", "status", "panel", "source", "target", "forecast by", "model", "trained", "standing", "verdict"}
+TEXT = {
+    "type",
+    "by default",
+    "what it is",
+    "series",
+    "status",
+    "panel",
+    "source",
+    "target",
+    "forecast by",
+    "model",
+    "trained",
+    "standing",
+    "verdict",
+}
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration file.", show_default=CONFIG_NAME)

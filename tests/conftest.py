@@ -1,5 +1,6 @@
 """What the tests of several rooms share: a database, a clock that stands still, a panel with a source in memory."""
 
+import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,9 @@ import pandas as pd
 import pytest
 
 from db import engine, queries
+from jobs.asking import Asking
+from jobs.fetch import Means
+from jobs.manners import Manners
 from jobs.panel import Panel
 from jobs.sources.base import Delivery, SourceDownError
 
@@ -62,24 +66,31 @@ def clock():
 
 @dataclass
 class MemorySource:
-    """Delivers what a test put into it; `down` makes it fail."""
+    """Delivers what a test put into it; `down` makes it fail. `more` is what a Delivery has besides."""
 
-    values: dict[str, "pd.Series[float]"] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    down: str | None = None
-    requests: list = field(default_factory=list)
+    values: dict[str, "pd.Series[float]"] = field(default_factory=dict, repr=False)
+    failures: dict[str, str] = field(default_factory=dict, repr=False)
+    more: dict[str, object] = field(default_factory=dict, repr=False)
+    down: str | None = field(default=None, repr=False)
+    requests: list = field(default_factory=list, repr=False)
 
     def fetch(self, request):
         self.requests.append(request)
         if self.down:
             raise SourceDownError(self.down)
-        return Delivery(dict(self.values), dict(self.failures))
+        yield Delivery(dict(self.values), dict(self.failures), **self.more)
 
     def put(self, name, values, start=T0, freq="1h"):
         """Values from a start on, one each step."""
         self.values[name] = pd.Series(
             [float(value) for value in values], index=pd.date_range(start, periods=len(values), freq=freq)
         )
+
+
+@pytest.fixture
+def means(tmp_path, clock):
+    """What a fetch needs besides its panel: hosts are asked as often as one likes."""
+    return Means(tmp_path, Manners(clock, random.Random(0), lambda _seconds: None, rate=1e9, burst=1e9), Asking())
 
 
 @pytest.fixture

@@ -50,6 +50,10 @@ def test_only_one_file_knows_polars():
     assert [p.relative_to(ROOT) for p in FILES if "polars" in imported(p)] == [Path("jobs/parquet.py")]
 
 
+def test_only_one_file_knows_exchange_calendars():
+    assert [p.relative_to(ROOT) for p in FILES if "exchange_calendars" in imported(p)] == [Path("jobs/exchanges.py")]
+
+
 def attributes(path):
     """The names of all attributes that a file asks for."""
     return {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}

@@ -24,7 +24,7 @@ SIGNAL = 50 + 10 * np.sin(np.arange(600) * 2 * np.pi / 17) + np.random.default_r
 
 
 @pytest.fixture
-def live(sessions, panel, source, clock, tmp_path):
+def live(sessions, panel, source, clock, means):
     """Live through some hours: each brings an observation, and some of them a revision of an old one or a refit."""
 
     def through(first, last, refit_at=(), revise=()):
@@ -35,7 +35,7 @@ def live(sessions, panel, source, clock, tmp_path):
                 if n >= revised_at:
                     values[position] += 5.0
             source.put("a", values)
-            fetch(sessions, panel, clock, tmp_path)
+            fetch(sessions, panel, clock, means)
             score(sessions, panel, clock)
             if n in refit_at:
                 refit(sessions, panel, clock(), fit)
@@ -67,7 +67,7 @@ def test_promise_1_any_forecast_in_the_ledger_can_be_made_again_bit_for_bit(sess
         for made, model, steps in entries:
             forecaster, _ = Forecaster.from_bytes(model.content)
             then = {"as_of": made.issued_at, "cutoff": made.cutoff}
-            seen = context(session, series.id, forecaster, **then)
+            seen = context(session, panel, series.id, forecaster, **then)
             errors = live_errors(session, series.id, model.id, forecaster, **then)
             known += np.isfinite(errors).sum()
             again = make(forecaster, panel, "a", seen, errors)
@@ -78,17 +78,17 @@ def test_promise_1_any_forecast_in_the_ledger_can_be_made_again_bit_for_bit(sess
         assert known > 100  # live errors were seen, and in many forecasts
 
 
-def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, source, clock, tmp_path):
+def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, source, clock, means):
     """Two houses with the same past and different futures write the same forecasts, until the futures differ."""
     clock.advance(hours=400)
     source.put("a", SIGNAL[:400])
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     refit(sessions, panel, clock(), fit)
     moment = clock()
     before = forecast(sessions, panel, lambda: moment).forecasts["a"]
     clock.advance(hours=200)
     source.put("a", np.concatenate([SIGNAL[:400] + 3.0, np.random.default_rng(9).normal(size=200) * 1000]))
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     with sessions.begin() as session:
         session.execute(text("DELETE FROM pending_scores"))
         for table in ("forecast_bounds", "forecast_steps", "forecasts"):
@@ -98,17 +98,17 @@ def test_promise_1_no_forecast_depends_on_what_came_after_it(sessions, panel, so
 
 
 def test_promise_1_a_refit_as_of_then_gives_the_same_bytes_whatever_was_learnt_since(
-    sessions, panel, source, clock, tmp_path
+    sessions, panel, source, clock, means
 ):
     clock.advance(hours=400)
     source.put("a", SIGNAL[:400])
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     moment = clock()
     tasks = []
     refit(sessions, panel, moment, lambda task: tasks.append(task) or fit(task))
     clock.advance(hours=200)
     source.put("a", np.concatenate([SIGNAL[:400] + 3.0, np.random.default_rng(9).normal(size=200) * 1000]))
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     with sessions.begin() as session:
         session.execute(text("DELETE FROM promotions"))
         session.execute(text("DELETE FROM models"))
@@ -152,13 +152,13 @@ def test_promise_3_every_answer_tells_its_age_and_state(sessions, panel, live, c
 
 
 def test_promise_4_where_nothing_beats_the_naive_the_naive_serves_and_the_answer_says_so(
-    sessions, panel, source, clock, tmp_path
+    sessions, panel, source, clock, means
 ):
     from service import answers
 
     clock.advance(hours=900)
     source.put("a", np.random.default_rng(3).normal(size=900).cumsum())
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     refit(sessions, panel, clock(), fit)
     forecast(sessions, panel, clock)
     with sessions() as session:
@@ -193,7 +193,7 @@ def _pid(_):
     return os.getpid()
 
 
-def test_promise_6_every_job_done_twice_is_done_once(sessions, panel, live, clock, tmp_path):
+def test_promise_6_every_job_done_twice_is_done_once(sessions, panel, live, clock, means):
     live(400, 405, refit_at=(400,))
 
     def contents():
@@ -211,7 +211,7 @@ def test_promise_6_every_job_done_twice_is_done_once(sessions, panel, live, cloc
             return {table: session.execute(text(f"SELECT * FROM {table}")).all() for table in tables}  # noqa: S608
 
     before = contents()
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     score(sessions, panel, clock)
     forecast(sessions, panel, clock)
     assert contents() == before

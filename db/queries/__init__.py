@@ -29,10 +29,29 @@ from db.queries.models import (
     promote,
     promotions,
 )
-from db.queries.observations import Pair, add_observations, newest_ts, observations, revisions
+from db.queries.observations import (
+    Pair,
+    add_factors,
+    add_observations,
+    factors,
+    in_newest_measure,
+    newest_ts,
+    observations,
+    revisions,
+    stored_values,
+)
 from db.queries.runs import delete_run, end_run, interrupt_runs, newest_good_run, newest_runs, start_run
 from db.queries.scores import ScoreSummary, Tally, fill_scores, score_glance, score_summary
-from db.queries.series import add_series, all_series, find_series, ping, series_of_panel
+from db.queries.series import (
+    add_series,
+    all_series,
+    find_series,
+    keep_source_state,
+    newest_times,
+    ping,
+    series_of_panel,
+    source_state,
+)
 
 __all__ = [
     "LiveStep",
@@ -41,6 +60,7 @@ __all__ = [
     "ScoreSummary",
     "StepRow",
     "Tally",
+    "add_factors",
     "add_model",
     "add_observations",
     "add_series",
@@ -52,20 +72,24 @@ __all__ = [
     "delete_run",
     "delete_runs",
     "end_run",
+    "factors",
     "fill_scores",
     "find_model",
     "find_series",
     "forecasts",
     "forgettable_forecasts",
+    "in_newest_measure",
     "interrupt_runs",
     "is_issued",
     "issue",
+    "keep_source_state",
     "latest_forecast",
     "live_steps",
     "models_of_panel",
     "newest_good_run",
     "newest_promotions",
     "newest_runs",
+    "newest_times",
     "newest_ts",
     "observations",
     "oldest_cutoff",
@@ -77,6 +101,8 @@ __all__ = [
     "score_glance",
     "score_summary",
     "series_of_panel",
+    "source_state",
     "start_run",
     "steps_of",
+    "stored_values",
 ]

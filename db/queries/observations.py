@@ -1,18 +1,19 @@
 """Observations: what was learnt of a series, and when.
 
 In bulk they travel as pairs (microseconds since 1970, value), because a datetime object for each would cost more than
-the query. *As of* a moment means: of each time, the newest revision that was known by then.
+the query. *As of* a moment means: of each time, the newest revision that was known by then. Values are stored as they
+were brought, and read in the measure of the newest: multiplied by the factors of all that came after them, a split's,
+a dividend's, as far as known at that moment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Select, select, type_coerce
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, text, type_coerce
 from sqlalchemy.orm import Session
 
-from db.schema import Observation
-from db.times import from_us
+from db.schema import Factor, Observation
+from db.times import to_us
 
 Pair = tuple[int, float]
 
@@ -47,7 +48,51 @@ def observations(
             break
         pairs.append((ts, value))
     pairs.reverse()
-    return pairs
+    return in_newest_measure(pairs, factors(session, series_id, as_of=as_of))
+
+
+def in_newest_measure(pairs: list[Pair], factors: Sequence[Pair]) -> list[Pair]:
+    """Pairs (ts, value) in order of time, each value multiplied by all factors of later times (see `factors`)."""
+    if not factors:
+        return pairs
+    measured, product, left = [], 1.0, len(factors)
+    for ts, value in reversed(pairs):
+        while left and factors[left - 1][0] > ts:
+            left -= 1
+            product *= factors[left][1]
+        measured.append((ts, value * product))
+    measured.reverse()
+    return measured
+
+
+def factors(session: Session, series_id: int, *, as_of: datetime) -> list[Pair]:
+    """Pairs (ts, factor) in order of time, as of a moment: values before ts are worth factor times as much after it."""
+    rows = session.execute(
+        select(type_coerce(Factor.ts, BigInteger), Factor.factor)
+        .where(Factor.series_id == series_id, Factor.observed_at <= as_of)
+        .order_by(Factor.ts, Factor.observed_at)
+    )
+    newest = {ts: factor for ts, factor in rows}  # noqa: C416  of each time the newest revision
+    return list(newest.items())
+
+
+def add_factors(session: Session, series_id: int, pairs: Iterable[Pair], observed_at: datetime) -> None:
+    """Store factors learnt at `observed_at`."""
+    rows = [(series_id, ts, to_us(observed_at), factor) for ts, factor in pairs]
+    if rows:
+        session.connection().exec_driver_sql("INSERT OR REPLACE INTO factors VALUES (?, ?, ?, ?)", rows)
+
+
+def stored_values(session: Session, series_ids: Sequence[int], *, start: int, end: int) -> list[tuple[int, int, float]]:
+    """What is known of some series from start to end, both included, in µs: (series_id, ts, value) as it was brought,
+    in order of both; of each time the newest revision.
+    """
+    statement = text(
+        "SELECT series_id, ts, value, max(observed_at) FROM observations"
+        " WHERE series_id IN :ids AND ts BETWEEN :start AND :end GROUP BY series_id, ts ORDER BY series_id, ts"
+    ).bindparams(bindparam("ids", expanding=True))
+    rows = session.execute(statement, {"ids": list(series_ids), "start": start, "end": end})
+    return [(series_id, ts, value) for series_id, ts, value, _ in rows]
 
 
 def revisions(session: Session, series_id: int) -> list[tuple[int, int, float]]:
@@ -76,12 +121,8 @@ def newest_ts(session: Session, series_id: int, as_of: datetime) -> datetime | N
 
 def add_observations(session: Session, series_id: int, pairs: Iterable[Pair], observed_at: datetime) -> None:
     """Store values learnt at `observed_at`. One that is there already, of the same time and moment, is replaced."""
-    rows = [
-        {"series_id": series_id, "ts": from_us(ts), "observed_at": observed_at, "value": value} for ts, value in pairs
-    ]
+    moment = to_us(observed_at)
+    rows = [(series_id, ts, moment, value) for ts, value in pairs]
     if rows:
-        statement = sqlite_insert(Observation)
-        key = [Observation.series_id, Observation.ts, Observation.observed_at]
-        session.execute(
-            statement.on_conflict_do_update(index_elements=key, set_={"value": statement.excluded.value}), rows
-        )
+        # Past SQLAlchemy's own preparation of each row, which would take most of the time of a first fetch.
+        session.connection().exec_driver_sql("INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?)", rows)

@@ -1,12 +1,15 @@
 """Scores: each step of a forecast against the truth, and what they come to, step by step."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
+from db.queries.observations import Pair, factors
 from db.schema import Forecast, ForecastBound, ForecastStep, Observation, PendingScore, Score
+from db.times import to_us
 
 
 @dataclass
@@ -62,7 +65,10 @@ class ScoreSummary:
 
 
 def fill_scores(session: Session, series_id: int, now: datetime) -> int:
-    """Score the pending steps whose truth is known as of `now`, with the first value learnt. Returns how many."""
+    """Score the pending steps whose truth is known as of `now`, with the first value learnt. Returns how many.
+
+    Truth is told in the measure of the forecast: a split between cutoff and target is no error of the forecast's.
+    """
     due = session.execute(
         select(PendingScore, ForecastStep.mean, ForecastStep.naive, Observation.value)
         .join(
@@ -78,7 +84,9 @@ def fill_scores(session: Session, series_id: int, now: datetime) -> int:
     )
     # The oldest revision comes last, and stays.
     first_learnt = {pending: (mean, naive, value) for pending, mean, naive, value in due}
-    for pending, (mean, naive, value) in first_learnt.items():
+    known = factors(session, series_id, as_of=now)
+    for pending, (mean, naive, brought) in first_learnt.items():
+        value = brought * _measure(session, pending, known) if known else brought
         session.add(
             Score(
                 series_id=series_id,
@@ -93,6 +101,15 @@ def fill_scores(session: Session, series_id: int, now: datetime) -> int:
         )
         session.delete(pending)
     return len(first_learnt)
+
+
+def _measure(session: Session, pending: PendingScore, known: list[Pair]) -> float:
+    """What a value at the target is worth in the measure that its forecast was issued in."""
+    forecast = session.get_one(Forecast, pending.forecast_id)
+    then = dict(factors(session, pending.series_id, as_of=forecast.issued_at))
+    cutoff, target = to_us(forecast.cutoff), to_us(pending.target_ts)
+    announced = math.prod(factor for ts, factor in then.items() if ts > target)
+    return announced / math.prod(factor for ts, factor in known if cutoff < ts <= target and ts not in then)
 
 
 def score_summary(session: Session, series_id: int, since: datetime | None = None) -> ScoreSummary:

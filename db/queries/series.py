@@ -1,9 +1,13 @@
-"""The series, and whether the database answers."""
+"""The series, where their sources stand, and whether the database answers."""
 
-from sqlalchemy import select, text
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, select, text, type_coerce
 from sqlalchemy.orm import Session
 
-from db.schema import Series
+from db.schema import Observation, Series, SourceState
+from db.times import from_us
 
 
 def ping(session: Session) -> None:
@@ -32,3 +36,27 @@ def add_series(session: Session, name: str, panel: str) -> Series:
     session.add(series)
     session.flush()
     return series
+
+
+def newest_times(session: Session, panel: str, as_of: datetime) -> dict[int, datetime]:
+    """Of each series of a panel that has observations as of a moment, by id, the time of the newest."""
+    newest = (
+        select(type_coerce(Observation.ts, BigInteger))
+        .where(Observation.series_id == Series.id, Observation.observed_at <= as_of)
+        .order_by(Observation.ts.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = session.execute(select(Series.id, newest).where(Series.panel == panel))
+    return {series_id: from_us(ts) for series_id, ts in rows if ts is not None}
+
+
+def source_state(session: Session, panel: str, options: str) -> dict[str, Any]:
+    """Where a panel's source stands; empty where it has not been kept for these options."""
+    kept = session.get(SourceState, panel)
+    return kept.state if kept is not None and kept.options == options else {}
+
+
+def keep_source_state(session: Session, panel: str, options: str, state: dict[str, Any]) -> None:
+    """Keep where a panel's source stands."""
+    session.merge(SourceState(panel=panel, options=options, state=state))

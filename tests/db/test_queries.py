@@ -57,6 +57,49 @@ def test_revisions_come_in_order_of_time_and_of_when_they_were_learnt(session, s
     ]
 
 
+def test_values_before_a_factor_are_read_in_the_measure_after_it(session, series):
+    queries.add_observations(session, series.id, at(1, 2, 3, 4), T0)
+    queries.add_factors(session, series.id, [(to_us(T0 + 3 * HOUR), 0.5), (to_us(T0 + 4 * HOUR), 0.1)], T0 + HOUR)
+    after = queries.observations(session, series.id, as_of=T0 + HOUR)
+    assert [value for _, value in after] == pytest.approx([1 * 0.05, 2 * 0.05, 3 * 0.1, 4.0])
+    assert queries.observations(session, series.id, as_of=T0) == at(1, 2, 3, 4)
+    early = queries.observations(session, series.id, as_of=T0 + HOUR, end=T0 + 2 * HOUR)
+    assert early == after[:2]
+
+
+def test_of_a_factor_that_is_revised_the_newest_known_one_counts(session, series):
+    queries.add_observations(session, series.id, at(1, 2), T0)
+    for hours, factor in ((1, 0.5), (2, 0.25)):
+        queries.add_factors(session, series.id, [(to_us(T0 + 2 * HOUR), factor)], T0 + hours * HOUR)
+    assert [queries.observations(session, series.id, as_of=T0 + k * HOUR)[0][1] for k in (0, 1, 2)] == [1, 0.5, 0.25]
+
+
+def test_what_is_stored_is_told_as_it_was_brought_and_of_each_time_the_newest(session, series):
+    other = queries.add_series(session, "b", "p")
+    queries.add_observations(session, series.id, at(1, 2, 3), T0)
+    queries.add_observations(session, series.id, [(to_us(T0 + 2 * HOUR), 9.0)], T0 + HOUR)
+    queries.add_observations(session, other.id, at(2), T0)
+    queries.add_factors(session, series.id, [(to_us(T0 + 3 * HOUR), 0.5)], T0)
+    found = queries.stored_values(session, [series.id, other.id], start=to_us(T0 + 2 * HOUR), end=to_us(T0 + 3 * HOUR))
+    assert found == [(series.id, to_us(T0 + 2 * HOUR), 9.0), (series.id, *at(3)[0]), (other.id, *at(2)[0])]
+
+
+def test_the_newest_time_of_each_series_is_told_at_once(session, series):
+    queries.add_series(session, "empty", "p")
+    queries.add_observations(session, series.id, at(1, 2), T0)
+    queries.add_observations(session, series.id, at(3), T0 + HOUR)
+    assert queries.newest_times(session, "p", T0) == {series.id: T0 + 2 * HOUR}
+    assert queries.newest_times(session, "q", T0) == {}
+
+
+def test_a_source_s_state_holds_for_its_options_alone(session):
+    queries.keep_source_state(session, "p", "digest", {"offset": 1})
+    queries.keep_source_state(session, "p", "digest", {"offset": 2})
+    assert queries.source_state(session, "p", "digest") == {"offset": 2}
+    assert queries.source_state(session, "p", "another") == {}
+    assert queries.source_state(session, "q", "digest") == {}
+
+
 def test_what_was_learnt_later_is_not_shown(session, series):
     queries.add_observations(session, series.id, at(1), T0)
     queries.add_observations(session, series.id, at(2), T0 + HOUR)

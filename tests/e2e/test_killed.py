@@ -148,7 +148,7 @@ def story(
 ) -> Story:
     folder: Path = tmp_path_factory.mktemp("killed")
     database = folder / "data" / "rollcast.db"
-    rng = random.Random(SEED)  # noqa: S311  chance, no secret
+    rng = random.Random(SEED)
     minutely = {"interval": "1m", "horizon": HORIZON, "fetch_every": "1s", "expire_after": "never"}
     configure(
         folder,

@@ -125,7 +125,7 @@ def test_the_reason_is_told_in_words():
 
 
 @pytest.fixture
-def wild(sessions, panel, source, clock, tmp_path):
+def wild(sessions, panel, source, clock, means):
     """Live through 30 hours of a daily wave whose period is another one from then on, after a fit on 300."""
 
     def live(period):
@@ -135,7 +135,7 @@ def wild(sessions, panel, source, clock, tmp_path):
         clock.advance(hours=300)
         for n in range(300, 331):
             source.put("a", values[:n])
-            fetch(sessions, panel, clock, tmp_path)
+            fetch(sessions, panel, clock, means)
             if n == 300:
                 refit(sessions, panel, clock(), fit)
             score(sessions, panel, clock)

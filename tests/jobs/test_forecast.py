@@ -16,11 +16,11 @@ from models.forecaster import Forecaster
 
 
 @pytest.fixture
-def ready(sessions, panel, source, clock, tmp_path):
+def ready(sessions, panel, source, clock, means):
     """A fitted panel with 300 hours of a random walk."""
     source.put("a", np.random.default_rng(0).normal(size=300).cumsum())
     clock.advance(hours=300)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     refit(sessions, panel, clock(), fit)
 
 
@@ -50,20 +50,20 @@ def test_the_same_forecast_is_not_issued_twice(sessions, panel, clock, ready):
     assert len(ledger(sessions)) == 1
 
 
-def test_a_new_observation_gives_a_new_forecast(sessions, panel, source, clock, tmp_path, ready):
+def test_a_new_observation_gives_a_new_forecast(sessions, panel, source, clock, means, ready):
     forecast(sessions, panel, clock)
     source.put("a", np.random.default_rng(0).normal(size=301).cumsum())
     clock.advance(hours=1)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     assert list(forecast(sessions, panel, clock).forecasts) == ["a"]
     assert len(ledger(sessions)) == 2
 
 
 def test_a_series_that_was_not_there_at_the_fit_is_forecast_from_its_first_value(
-    sessions, panel, source, clock, tmp_path, ready
+    sessions, panel, source, clock, means, ready
 ):
     source.put("b", [1], start=clock() - timedelta(hours=1))
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     assert list(forecast(sessions, panel, clock).forecasts) == ["a", "b"]
 
 
@@ -95,12 +95,12 @@ def test_a_longer_horizon_in_the_configuration_does_not_stop_the_champion(sessio
 
 
 def test_a_series_with_absurd_values_does_not_stop_the_others(
-    sessions, panel, source, clock, tmp_path, ready, monkeypatch
+    sessions, panel, source, clock, means, ready, monkeypatch
 ):
     from models.errors import BadInputError
 
     source.put("b", np.ones(300))
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     whole = Forecaster.forecast
 
     def picky(self, contexts, live):
@@ -113,7 +113,7 @@ def test_a_series_with_absurd_values_does_not_stop_the_others(
     assert (list(issued.forecasts), list(issued.lacking)) == (["a"], ["b"])
 
 
-def test_two_values_in_one_step_do_not_make_the_context_too_short(sessions, panel, source, clock, tmp_path):
+def test_two_values_in_one_step_do_not_make_the_context_too_short(sessions, panel, source, clock, means):
     """A daily series that had weekends until some weeks ago."""
     import pandas as pd
 
@@ -122,7 +122,7 @@ def test_two_values_in_one_step_do_not_make_the_context_too_short(sessions, pane
     source.values["d"] = pd.Series(np.random.default_rng(0).normal(size=len(days)).cumsum(), index=days)
     clock.now = days[-1].to_pydatetime() + timedelta(days=2)
     daily = replace(panel, interval=timedelta(days=1))
-    fetch(sessions, daily, clock, tmp_path)
+    fetch(sessions, daily, clock, means)
     refit(sessions, daily, clock(), fit)
     assert list(forecast(sessions, daily, clock).forecasts) == ["d"]
 
@@ -134,14 +134,14 @@ def test_a_forecast_keeps_the_unit_of_its_intervals_and_the_scale_of_mase(sessio
     assert made.scale > 0
 
 
-def test_intervals_widen_when_the_live_errors_grow(sessions, panel, source, clock, tmp_path):
+def test_intervals_widen_when_the_live_errors_grow(sessions, panel, source, clock, means):
     """Beside a forecast that knows of no error: a daily wave takes on another period."""
     phase = np.concatenate([np.arange(300) / 24, 300 / 24 + np.arange(40) / 7])
     values = 50 + 10 * np.sin(2 * np.pi * phase) + np.random.default_rng(0).normal(size=340)
     clock.advance(hours=300)
     for n in range(300, 341):
         source.put("a", values[:n])
-        fetch(sessions, panel, clock, tmp_path)
+        fetch(sessions, panel, clock, means)
         if n == 300:
             refit(sessions, panel, clock(), fit)
         score(sessions, panel, clock)
@@ -150,16 +150,79 @@ def test_intervals_widen_when_the_live_errors_grow(sessions, panel, source, cloc
     newest, steps = ledger(sessions)[0]
     with sessions() as session:
         forecaster, _ = Forecaster.from_bytes(queries.champion(session, "p").content)
-        seen = context(session, newest.series_id, forecaster, as_of=newest.issued_at, cutoff=newest.cutoff)
+        seen = context(session, panel, newest.series_id, forecaster, as_of=newest.issued_at, cutoff=newest.cutoff)
     blind = make(forecaster, panel, "a", seen, np.empty((0, 3))).steps
     assert [step.mean for step in blind] == [step.mean for step in steps]
     reach, blind_reach = ([step.bounds[80][1] - step.mean for step in each] for each in (steps, blind))
     assert min(np.array(reach) / np.array(blind_reach)) > 2
 
 
-def test_many_series_are_forecast_in_several_transactions(sessions, panel, source, clock, tmp_path, ready, monkeypatch):
+def test_many_series_are_forecast_in_several_transactions(sessions, panel, source, clock, means, ready, monkeypatch):
     for k in range(5):
         source.put(f"b{k}", [1, 2], start=clock() - timedelta(hours=2))
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     monkeypatch.setattr("jobs.forecast.BATCH", 2)
     assert len(forecast(sessions, panel, clock).forecasts) == 6
+
+
+@pytest.fixture
+def sold(sessions, panel, source, clock, means):
+    """A year of a daily price of New York's, with a gap of three sessions shortly before its end."""
+    import pandas as pd
+
+    from jobs import exchanges
+    from jobs.calendars import DAY
+
+    prices = replace(panel, interval=DAY, calendar="XNYS", fill="linear")
+    start = int(pd.Timestamp("2025-12-01").timestamp() * 1e6)
+    days = pd.to_datetime(exchanges.steps("XNYS", DAY, timedelta(0)).following(start, 247), unit="us", utc=True)
+    days = days.delete([235, 236, 237])
+    source.values["a"] = pd.Series(np.random.default_rng(0).normal(size=len(days)).cumsum(), index=days)
+    clock.now = days[-1].to_pydatetime() + timedelta(days=1)
+    fetch(sessions, prices, clock, means)
+    refit(sessions, prices, clock(), fit)
+    return prices
+
+
+def test_the_targets_of_a_price_are_sessions(sessions, clock, sold):
+    forecast(sessions, sold, clock)
+    ((made, steps),) = ledger(sessions)
+    assert f"{made.cutoff:%d %b}" == "24 Nov"
+    assert [f"{step.target_ts:%d %b}" for step in steps] == ["25 Nov", "27 Nov", "30 Nov"]  # without Thanksgiving
+
+
+def remade(sessions, panel, changes=None):
+    """The forecast that a panel's champion makes of what it saw, under changes of the configuration."""
+    (made, steps) = ledger(sessions)[0]
+    with sessions() as session:
+        forecaster, _ = Forecaster.from_bytes(queries.champion(session, "p").content)
+        seen = context(session, panel, made.series_id, forecaster, as_of=made.issued_at, cutoff=made.cutoff)
+    again = make(forecaster, replace(panel, **(changes or {})), "a", seen, np.empty((0, 3)))
+    return [(step.target_ts, step.mean, dict(step.bounds)) for step in again.steps], steps
+
+
+def test_a_forecast_on_a_calendar_with_a_filled_gap_can_be_made_again_bit_for_bit(sessions, clock, sold):
+    forecast(sessions, sold, clock)
+    again, steps = remade(sessions, sold)
+    assert again == [(step.target_ts, step.mean, step.bounds) for step in steps]
+
+
+@pytest.mark.parametrize("changes", [{"max_gap": 2}, {"fill": "zero"}])
+def test_the_panel_says_how_a_gap_is_filled(sessions, clock, sold, changes, monkeypatch):
+    contexts = []
+    whole = Forecaster.forecast
+
+    def spied(self, given, live):
+        contexts.append(given["a"])
+        return whole(self, given, live)
+
+    monkeypatch.setattr(Forecaster, "forecast", spied)
+    forecast(sessions, sold, clock)
+    remade(sessions, sold, changes)
+    before, after = contexts
+    assert before[-9:].tolist() == after[-9:].tolist()  # since the gap
+    if "fill" in changes:
+        assert after[-12:-9].tolist() == [0.0, 0.0, 0.0]
+        assert (before[-12:-9] != 0.0).all()
+    else:
+        assert len(after) == 9

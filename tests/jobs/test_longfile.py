@@ -206,6 +206,7 @@ def test_several_series_without_a_column_that_tells_them_apart_are_not_taken_for
         ("ds,y\n1,1\0.5\n", "row 2: column y: '1\\x00.5' is no number"),
         ("ds,y\n1,1.7976931348623157e308\n", "row 2: column y: 1.7976931348623157e+308 is too large"),
         ("ds,y\n31.01.2026,1\n", "row 2: column ds: '31.01.2026' is no ISO 8601 time, as in 2026-01-31T12:30:00"),
+        ("ds,y\n2026-01-01,1\ntoday,1\n", "row 3: column ds: 'today' is no ISO 8601 time"),
         ("ds,y\n2026-01-01,1\n17,1\n", "row 3: column ds: '17' is no ISO 8601 time"),
         ("ds,y\n-0001-01-01,1\n", "row 2: column ds: -0001-01-01: expected a year from 1 to 9999"),
         ("ds,y\n" + "9" * 30 + ",1\n", "row 2: column ds: integers this large cannot be read"),

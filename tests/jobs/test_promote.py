@@ -14,11 +14,11 @@ from jobs.refit import refit
 
 
 @pytest.fixture
-def refitted(sessions, panel, source, clock, tmp_path):
+def refitted(sessions, panel, source, clock, means):
     """Three refits of one panel: version 1 serves, version 2 waits, version 3 was rejected."""
     source.put("a", np.random.default_rng(0).normal(size=100).cumsum())
     clock.advance(hours=100)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     manual = replace(panel, promote="manual")
     refit(sessions, manual, clock(), fit)
     refit(sessions, manual, clock(), fit)

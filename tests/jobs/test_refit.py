@@ -10,18 +10,18 @@ import pytest
 from db import queries
 from jobs.fetch import fetch
 from jobs.fit import fit
-from jobs.refit import NotReadyError, prepare, refit
+from jobs.refit import NotReadyError, observe, prepare, refit
 from models.forecaster import Forecaster
 
 
 @pytest.fixture
-def learnt(sessions, panel, source, clock, tmp_path):
+def learnt(sessions, panel, source, clock, means):
     """400 hours of a wave, fetched."""
 
     def put(n=400, name="a"):
         source.put(name, 50 + 10 * np.sin(np.arange(n) * 2 * np.pi / 24))
         clock.now = max(clock.now, source.values[name].index[-1].to_pydatetime() + timedelta(hours=1))
-        fetch(sessions, panel, clock, tmp_path)
+        fetch(sessions, panel, clock, means)
 
     return put
 
@@ -197,3 +197,24 @@ def test_a_model_is_stored_without_pickle(sessions, panel, clock, learnt):
         content = queries.champion(session, "p").content
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         assert json.loads(archive["rollcast"].tobytes())["about"]["settings"]["horizon"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "histories"),
+    [
+        ({}, [[1.0, 2.0, 2.0, 2.0, 5.0, 6.0]]),
+        ({"fill": "linear"}, [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]),
+        ({"max_gap": 1}, [[1.0, 2.0], [5.0, 6.0]]),
+    ],
+)
+def test_gaps_are_filled_as_the_panel_says(panel, options, histories):
+    pairs = [(hour * 3_600_000_000, float(hour)) for hour in (1, 2, 5, 6)]
+    seen = observe(replace(panel, **options), {"a": pairs})
+    assert [run.tolist() for run in seen.histories["a"]] == histories
+
+
+def test_months_are_fitted_as_steps_with_a_season_of_a_year(panel):
+    january, march = 0, (31 + 28) * 86_400_000_000
+    seen = observe(replace(panel, months=1), {"a": [(january, 1.0), (march, 3.0)]})
+    assert [run.tolist() for run in seen.histories["a"]] == [[1.0, 1.0, 3.0]]
+    assert seen.seasons == (12,)

@@ -102,6 +102,19 @@ def test_a_trading_day_s_step_is_the_next_trading_day(learn, history, panel):
     assert len(seen(past, 0).values) == len(days) - 3
 
 
+def test_with_a_calendar_holidays_are_no_steps_and_values_are_known_after_the_close(learn, history, panel):
+    for k in [0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 15, 16, 17, 18]:  # days since Monday the 5th; the 19th is a holiday
+        learn([k], first=k, at=T0, step=24 * HOUR)
+    fetched = T0 + 11 * 24 * HOUR + timedelta(hours=21, minutes=30)  # after the close of Friday the 16th
+    learn([99], first=10, at=fetched, step=24 * HOUR)
+    learn([100], first=10, at=fetched + timedelta(minutes=1), step=24 * HOUR)
+    prices = replace(panel, interval=24 * HOUR, calendar="XNYS", fetch_after_close=timedelta(minutes=30))
+    past = history(of=prices, cutoffs=2)
+    assert from_us(seen(past, 0).cutoff) == T0 + 11 * 24 * HOUR
+    assert seen(past, 0).targets.tolist() == [15, 16, 17]
+    assert seen(past, 0).values.tolist() == [0, 1, 2, 3, 4, 7, 8, 9, 99, 11]
+
+
 def test_a_fit_takes_the_train_window_back_from_the_cutoff(learn, history, panel):
     learn(range(50), at=T0)
     past = history(of=replace(panel, train_window=timedelta(hours=9)))
@@ -114,21 +127,34 @@ def test_a_panel_with_too_few_values_says_how_many_are_needed(learn, history):
         history()
 
 
-def test_a_backtest_makes_again_what_live_issued(sessions, panel, source, clock, tmp_path, history):
+def test_a_backtest_makes_again_what_live_issued(sessions, panel, source, clock, means, history):
     """Live fetches, fits and forecasts; learns more, and a revision of the past; and looks back."""
     clock.now = T0 + 397 * HOUR + timedelta(minutes=2)
     source.put("a", WAVE[:397], start=T0)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     with sessions() as session:
         task = prepare(session, panel, clock())
     refit(sessions, panel, clock(), fit)
     steps = forecast(sessions, panel, clock).forecasts["a"]
     clock.advance(hours=3)
     source.put("a", np.r_[WAVE[:200], WAVE[200:400] + 5.0], start=T0)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     past = history()
     (made,) = frames(past, replay(past, 1))
     assert made["ds"].tolist() == [step.target_ts for step in steps]
     assert made["yhat"].tolist() == [step.mean for step in steps]
     assert made["lo_95"].tolist() == [step.bounds[95][0] for step in steps]
     assert past.observed(0).fingerprint == task.about["fingerprint"]
+
+
+def test_a_split_is_no_jump_in_the_history_and_no_error_of_a_forecast(sessions, learn, history):
+    """Of twenty values the fifth on are worth a quarter, and the nineteenth on a half of that."""
+    values = [100.0 * (0.25 if k >= 5 else 1) * (0.5 if k >= 18 else 1) for k in range(20)]
+    learn(values, at=T0 + timedelta(days=9))
+    with sessions.begin() as session:
+        series = queries.find_series(session, "a")
+        known = [(to_us(T0 + 5 * HOUR), 0.25), (to_us(T0 + 18 * HOUR), 0.5)]
+        queries.add_factors(session, series.id, known, T0 + timedelta(days=9))
+    past = history()  # cutoff: the value of hour 16
+    assert seen(past, 0).values.tolist() == [25.0] * 17
+    assert seen(past, 0).targets.tolist() == [25.0] * 3

@@ -20,13 +20,13 @@ def utc_now():
 
 
 @pytest.fixture
-def start(sessions, panel, tmp_path):
+def start(sessions, panel, means):
     """Start a scheduler of some panels; all are stopped in the end."""
     started = []
 
     def begin(*panels):
         workers = Workers(1, timedelta(seconds=30))
-        scheduler = Scheduler(panels or (panel,), sessions, workers, utc_now, tmp_path)
+        scheduler = Scheduler(panels or (panel,), sessions, workers, utc_now, means)
         scheduler.start()
         started.append(scheduler)
         return scheduler
@@ -62,8 +62,8 @@ def test_from_nothing_it_fetches_refits_and_forecasts(start, count, walk):
     wait_until(lambda: count(Forecast) == 1)
 
 
-def test_it_ticks_while_it_runs_and_not_before(start, sessions, panel, tmp_path):
-    idle = Scheduler([panel], sessions, Workers(1, timedelta(seconds=1)), utc_now, tmp_path)
+def test_it_ticks_while_it_runs_and_not_before(start, sessions, panel, means):
+    idle = Scheduler([panel], sessions, Workers(1, timedelta(seconds=1)), utc_now, means)
     assert not idle.is_ticking()
     wait_until(start().is_ticking)
 
@@ -78,11 +78,11 @@ def test_a_restart_refits_nothing_that_is_not_due(start, count, walk):
     assert (count(Run, Run.job == "refit"), count(Run, Run.job == "fetch"), count(Model)) == (1, 1, 1)
 
 
-def test_what_was_fetched_before_a_kill_is_forecast_from_after_it(start, count, walk, sessions, panel, tmp_path):
+def test_what_was_fetched_before_a_kill_is_forecast_from_after_it(start, count, walk, sessions, panel, means):
     from jobs.fetch import fetch
     from jobs.refit import refit
 
-    fetch(sessions, panel, utc_now, tmp_path)
+    fetch(sessions, panel, utc_now, means)
     refit(sessions, panel, utc_now(), fit)
     start()
     wait_until(lambda: count(Forecast) == 1)
@@ -120,7 +120,7 @@ def test_new_observations_are_scored_and_forecast_from(start, count, source, pan
         assert queries.score_summary(session, queries.find_series(session, "a").id).all.count == 2
 
 
-def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, source, panel, sessions, tmp_path):
+def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, source, panel, sessions, means):
     from dataclasses import replace
 
     from jobs.fetch import fetch
@@ -131,7 +131,7 @@ def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, s
     start(quick)
     wait_until(lambda: count(Forecast) == 1)
     source.put("a", values)
-    fetch(sessions, quick, utc_now, tmp_path)
+    fetch(sessions, quick, utc_now, means)
     wait_until(lambda: count(Forecast) == 2)
 
 
@@ -184,7 +184,7 @@ def test_what_the_command_line_promotes_forecasts_at_once(start, count, walk, se
 
 
 @pytest.fixture
-def refitted(sessions, panel, walk, tmp_path):
+def refitted(sessions, panel, walk, means):
     """The panel, which is fetched every second, after a refit five hours ago: the next is due in most of a day."""
     from dataclasses import replace
 
@@ -192,7 +192,7 @@ def refitted(sessions, panel, walk, tmp_path):
     from jobs.refit import refit
 
     quick, before = replace(panel, fetch_every=timedelta(seconds=1)), utc_now() - timedelta(hours=5)
-    fetch(sessions, quick, lambda: before, tmp_path)
+    fetch(sessions, quick, lambda: before, means)
     refit(sessions, quick, before, fit)
     with sessions.begin() as session:
         run_id = queries.start_run(session, "refit", "p", due=before, started=before)
@@ -231,3 +231,22 @@ def test_a_watch_that_fails_holds_nothing_up(start, count, refitted, monkeypatch
     monkeypatch.setattr("jobs.scheduler.drift", lambda *_: 1 / 0)
     start(refitted)
     wait_until(lambda: count(Forecast) == 1)
+
+
+def test_what_waits_for_a_close_is_next_done_after_the_next_one(start, count, walk, panel):
+    from dataclasses import replace
+
+    delay = timedelta(minutes=30)
+    scheduler = start(replace(panel, calendar="24/7", fetch_after_close=delay, refit_after_close=2 * delay))
+    wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok") == 1)
+    midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    turns = {f"fetch {panel.name}": midnight + delay, f"refit {panel.name}": midnight + 2 * delay}
+
+    def planned():
+        found = {job.id: job.next_run_time for job in scheduler._apscheduler.get_jobs() if job.id in turns}
+        return found.keys() == turns.keys() and all(
+            found[job] > utc_now() and found[job] - turn in (timedelta(0), timedelta(days=1), timedelta(days=2))
+            for job, turn in turns.items()
+        )
+
+    wait_until(planned)

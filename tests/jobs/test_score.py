@@ -64,3 +64,25 @@ def test_only_the_panel_s_own_series_are_scored(sessions, panel, clock, line):
 
     learn(sessions, line, clock, range(14))
     assert score(sessions, replace(panel, name="q"), clock) == 0
+
+
+def test_a_split_between_cutoff_and_target_is_no_error_of_the_forecast(sessions, panel, clock, line):
+    """From hour 11 on a quarter of the value is brought: the first forecasts speak of the measure before."""
+    with sessions.begin() as session:
+        pairs = [(to_us(clock() + hour * HOUR), hour * (0.25 if hour >= 11 else 1.0)) for hour in range(14)]
+        queries.add_factors(session, line.id, [(to_us(clock() + 11 * HOUR), 0.25)], clock() + 13 * HOUR)
+        queries.add_observations(session, line.id, pairs, clock() + 13 * HOUR)
+    clock.advance(hours=14)
+    score(sessions, panel, clock)
+    with sessions() as session:
+        assert queries.score_summary(session, line.id).all.mae == 0.0
+
+
+def test_a_split_that_was_known_when_the_forecast_was_issued_is_in_its_measure_already(sessions, panel, clock, line):
+    with sessions.begin() as session:
+        queries.add_factors(session, line.id, [(to_us(clock() + HOUR), 0.25)], clock())
+        queries.add_observations(session, line.id, [(to_us(clock() + HOUR), 1.0)], clock() + HOUR)
+    clock.advance(hours=2)
+    score(sessions, panel, clock)
+    with sessions() as session:
+        assert queries.score_summary(session, line.id).all.mae == 0.0

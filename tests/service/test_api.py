@@ -87,21 +87,21 @@ def test_the_first_target_comes_one_interval_after_the_cutoff(client, lived):
     assert first - datetime.fromisoformat(answer["cutoff"]) == timedelta(hours=1)
 
 
-def test_a_series_without_a_model_says_what_it_waits_for(client, sessions, panel, source, clock, tmp_path):
+def test_a_series_without_a_model_says_what_it_waits_for(client, sessions, panel, source, clock, means):
     from jobs.fetch import fetch
 
     source.put("a", range(10))
     clock.advance(hours=10)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     answer = client.get("/api/v1/series/a/forecasts/latest").json()
     assert (answer["status"], answer["steps"], answer["model"]) == ("insufficient_data", [], None)
     assert answer["reason"] == "10 of the 24 consecutive observations that a first model needs; 14h to go"
 
 
-def test_a_model_that_this_version_cannot_read_is_none(client, sessions, panel, source, clock, tmp_path, store_model):
+def test_a_model_that_this_version_cannot_read_is_none(client, sessions, panel, source, clock, means, store_model):
     source.put("a", WALK[:300])
     clock.advance(hours=300)
-    fetch(sessions, panel, clock, tmp_path)
+    fetch(sessions, panel, clock, means)
     with sessions.begin() as session:
         store_model(session, kind="rnn", content=b"?")
     assert client.get("/api/v1/series/a").json()["status"] == "no_model"
@@ -114,13 +114,13 @@ def test_an_old_forecast_is_told_to_be_one(client, lived, clock):
     assert client.get("/api/v1/series/a/forecasts/latest").json()["status"] == "expired"
 
 
-def test_a_failing_source_is_told_with_its_reason(client, sessions, lived, source, clock, tmp_path):
+def test_a_failing_source_is_told_with_its_reason(client, sessions, lived, source, clock, means):
     from jobs.fetch import fetch
     from jobs.sources.base import SourceDownError
 
     source.down = "no route to host"
     with pytest.raises(SourceDownError):
-        fetch(sessions, lived, clock, tmp_path)
+        fetch(sessions, lived, clock, means)
     answer = client.get("/api/v1/series/a/forecasts/latest").json()
     assert answer["status"] == "source_down"
     assert "no route to host" in answer["reason"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 
 from db import engine, queries
 from db.times import to_us
-from service.cli import main
 
 CONFIG = """
 [panels.sales]
@@ -26,18 +24,8 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def rollcast(tmp_path, monkeypatch, capsys):
-    """Run the command in a folder of its own; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["rollcast", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return run
+def rollcast(run_command):
+    return run_command
 
 
 def rows(n, name="a", freq="h", seed=0):

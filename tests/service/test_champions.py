@@ -1,7 +1,6 @@
 """The commands `rollcast models`, `promote`, `rollback`, `scores` and `status`, on a panel that has lived a little."""
 
 import json
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +13,6 @@ from jobs.fit import fit
 from jobs.forecast import forecast
 from jobs.refit import refit
 from jobs.score import score
-from service.cli import main
 from service.settings import load
 
 CONFIG = """
@@ -29,19 +27,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def rollcast(tmp_path, monkeypatch, capsys):
-    """Run the command in a folder of its own; returns exit code, standard output and standard error."""
+def rollcast(tmp_path, run_command):
+    """The command on a panel of sales."""
     (tmp_path / "rollcast.toml").write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["rollcast", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return run
+    return run_command
 
 
 @pytest.fixture

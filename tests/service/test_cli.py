@@ -31,7 +31,7 @@ def rollcast(tmp_path):
 @pytest.fixture
 def configured(tmp_path):
     rows = [f"OIL,2025-{month:02}-{day:02},{month + day / 10}" for month in range(1, 13) for day in range(1, 29)]
-    (tmp_path / "oil.csv").write_text("\n".join(["unique_id,ds,y", *rows]))
+    (tmp_path / "oil.csv").write_text("\n".join(["unique_id,ds,y", *rows, ""]))
     (tmp_path / "rollcast.toml").write_text(CONFIG)
 
 

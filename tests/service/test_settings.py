@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.sources import CsvSource, HostSource, YfinanceSource
+from jobs.sources.csv import CsvSource
+from jobs.sources.host import HostSource
+from jobs.sources.yfinance import YfinanceSource
 from service.settings import DEFAULT_FILE, SettingsError, find_file, load
 
 PANEL = '[panels.p]\nsource = { type = "csv", path = "a.csv" }\ninterval = "1h"\nhorizon = 3\n'
@@ -60,10 +62,70 @@ def test_what_a_panel_leaves_out_has_a_default(read):
     assert (panel.train_window, panel.levels, panel.promote) == (5000 * timedelta(hours=1), (80, 95), "managed")
 
 
+def test_what_a_panel_says_of_its_data_reaches_the_jobs(read):
+    (panel,) = read(
+        PANEL
+        + 'tz = "Europe/Berlin"\nsettle = "5m"\noverlap = "2d"\noffset = "30m"\naggregate = "mean"\nfill = "linear"\n'
+        'max_gap = 0\njumps = "drop"\nfetch_timeout = "20s"\n'
+    ).build_panels()
+    assert (str(panel.tz), panel.aggregate, panel.fill, panel.jumps) == ("Europe/Berlin", "mean", "linear", "drop")
+    assert (panel.settle, panel.overlap) == (timedelta(minutes=5), timedelta(days=2))
+    assert (panel.offset, panel.fetch_timeout) == (timedelta(minutes=30), timedelta(seconds=20))
+    assert (panel.max_gap, panel.gap_filled) == (0, 0)
+
+
+@pytest.mark.parametrize(("text", "months"), [("1mo", 1), ("3mo", 3), ("12mo", 12), ("1y", 12)])
+def test_an_interval_may_be_calendar_months(read, text, months):
+    (panel,) = read(PANEL.replace("1h", text)).build_panels()
+    assert panel.months == months
+    assert timedelta(days=30) * months < panel.interval < timedelta(days=31) * months
+
+
+def test_a_schedule_may_follow_the_close(read):
+    (panel,) = read(
+        PANEL + 'calendar = "XNYS"\nfetch_every = "30m after the close"\nrefit_every = "2h after close"\n'
+    ).build_panels()
+    assert (panel.fetch_after_close, panel.refit_after_close) == (timedelta(minutes=30), timedelta(hours=2))
+
+
+def test_the_history_of_session_bars_is_counted_in_bars(read):
+    (panel,) = read(PANEL.replace("1h", "30m") + 'calendar = "XNYS"\n').build_panels()
+    assert panel.train_window.days == 5000 * 7 // (5 * 13)  # a session has thirteen half-hours
+
+
+WEB = PANEL.replace(
+    'type = "csv", path = "a.csv"', 'type = "http", url = "http://h/", headers = { Key = "Bearer ${K}" }'
+)
+
+
+def test_a_secret_of_a_source_comes_from_the_environment(read):
+    (panel,) = read(WEB, K="hunter22").build_panels()
+    assert panel.source.headers == {"Key": "Bearer hunter22"}
+    assert panel.secrets == ("hunter22",)
+    assert "secrets" not in repr(panel)
+
+
+def test_a_complaint_about_an_option_tells_no_secret(complaint):
+    told = complaint(PANEL.replace('"a.csv"', '"a.csv", tz = "${K}"'), K="hunter22")
+    assert "*** is no time zone" in told.replace("'", "")
+    assert "hunter22" not in told
+
+
+def test_a_secret_may_have_a_name_like_a_variable_of_rollcast(read):
+    (panel,) = read(WEB.replace("${K}", "${ROLLCAST_KEY}"), ROLLCAST_KEY="hunter22").build_panels()
+    assert panel.secrets == ("hunter22",)
+
+
 def test_relative_paths_start_at_the_file_s_folder(read, tmp_path):
     settings = read('data_dir = "d"\n' + PANEL)
     assert settings.data_dir == tmp_path / "d"
     assert settings.build_panels()[0].source.path == tmp_path / "a.csv"
+
+
+def test_a_relative_sqlite_file_of_a_source_starts_at_the_file_s_folder(read, tmp_path):
+    source = 'type = "sql", url = "sqlite:///plant.db", query = "SELECT ds, y FROM t"'
+    (panel,) = read(PANEL.replace('type = "csv", path = "a.csv"', source)).build_panels()
+    assert str(tmp_path / "plant.db") in repr(panel.source)
 
 
 def test_without_a_file_the_data_are_in_the_working_folder():
@@ -101,8 +163,8 @@ def test_an_override_of_one_key_leaves_the_others(read):
         (PANEL + "colour = 3\n", "panels.p.colour is no setting; expected one of source, interval, horizon"),
         ("[api]\nport = 99999\n" + PANEL, "api.port = 99999: input should be less than or equal to 65535"),
         ('[api]\nport = "http"\n' + PANEL, "api.port = 'http': input should be a valid integer"),
-        (PANEL.replace("1h", "1 hour"), "panels.p.interval = '1 hour': expected a duration as in 30s, 5m, 2h"),
-        (PANEL.replace('"1h"', "60"), "panels.p.interval = 60: expected a duration as in 30s, 5m, 2h"),
+        (PANEL.replace("1h", "1 hour"), "panels.p.interval = '1 hour': expected a duration from 1s to 1y as in 30s"),
+        (PANEL.replace('"1h"', "60"), "panels.p.interval = 60: expected a duration from 1s to 1y as in 30s"),
         (PANEL.replace("3", "0"), "panels.p.horizon = 0: input should be greater than or equal to 1"),
         (PANEL.replace("horizon = 3\n", ""), "panels.p.horizon is missing"),
         (PANEL + "levels = [80, 100]\n", "panels.p.levels.1 = 100: input should be less than or equal to 99"),
@@ -111,7 +173,25 @@ def test_an_override_of_one_key_leaves_the_others(read):
         (PANEL + 'expire_after = "soon"\n', "panels.p.expire_after = 'soon': expected a duration"),
         (PANEL.replace("1h", "36h"), "panels.p.interval = 36h: above a day, expected whole days"),
         (PANEL.replace("[panels.p]", "[panels.P]"), "panel name 'P': expected lower-case letters"),
-        (PANEL.replace("csv", "cvs"), "panels.p.source.type = 'cvs': expected one of csv, host, yfinance"),
+        (PANEL.replace("csv", "cvs"), "panels.p.source.type = 'cvs': did you mean csv?"),
+        (PANEL.replace("csv", "excel"), "panels.p.source.type = 'excel': expected one of csv, host, http"),
+        (PANEL.replace("1h", "5mo"), "panels.p.interval = '5mo': expected a duration from 1s to 1y"),
+        (PANEL.replace("1h", "2y"), "panels.p.interval = '2y': expected a duration from 1s to 1y"),
+        (PANEL + 'tz = "Berlin"\n', "panels.p.tz = 'Berlin': expected a time zone, as in Europe/Berlin or UTC"),
+        (PANEL + 'calendar = "XNYZ"\n', "panels.p.calendar = 'XNYZ': "),
+        (PANEL.replace("1h", "7d") + 'calendar = "XNYS"\n', "panels.p.calendar = XNYS: an interval of 1w has none"),
+        (PANEL + 'fetch_every = "30m after the close"\n', 'say whose, as in calendar = "XNYS"'),
+        (
+            PANEL + 'calendar = "XNYS"\nfetch_every = "5m after close"\nsettle = "10m"\n',
+            "panels.p.fetch_every = 5m after the close: the day's value counts only 10m after it",
+        ),
+        (PANEL + 'fetch_every = "daily"\n', "panels.p.fetch_every = 'daily': expected a duration"),
+        (PANEL + 'offset = "90m"\n', "panels.p.offset = 90m: expected less than the interval, which is 1h"),
+        (PANEL + 'aggregate = "median"\n', "panels.p.aggregate = 'median': input should be 'last', 'mean' or 'sum'"),
+        (PANEL + 'fill = "next"\n', "panels.p.fill = 'next': input should be 'last', 'linear' or 'zero'"),
+        (PANEL + "max_gap = -1\n", "panels.p.max_gap = -1: input should be greater than or equal to 0"),
+        (PANEL + 'jumps = "smooth"\n', "panels.p.jumps = 'smooth': input should be 'keep' or 'drop'"),
+        (PANEL.replace("a.csv", "${NOT_SET}"), "panels.p.source.path holds ${NOT_SET}, and there is no environment"),
         (PANEL.replace("path", "pth"), "panels.p.source.pth is no option of a csv source; did you mean path?"),
         (PANEL.replace(', path = "a.csv"', ""), "panels.p.source.path is missing"),
         (PANEL.replace('"a.csv"', "5"), "panels.p.source.path = 5: "),
@@ -126,7 +206,7 @@ def test_an_override_of_one_key_leaves_the_others(read):
             PANEL + 'train_window = "23h"\n',
             "panels.p.train_window = 23h: a first fit of horizon 3 needs 24 observations",
         ),
-        (PANEL.replace('type = "csv"', 'type = ["csv"]'), "panels.p.source.type = ['csv']: expected one of csv"),
+        (PANEL.replace('type = "csv"', 'type = ["csv"]'), "panels.p.source.type = ['csv']: did you mean csv"),
         (PANEL.replace('"a.csv"', '"a.csv", tz = "Berln"'), "tz = 'Berln' is no time zone, as in Europe/Berlin"),
         (
             PANEL.replace('type = "csv", path = "a.csv"', 'type = "yfinance", symbols = []'),

@@ -1,23 +1,29 @@
 """The real yfinance client against a stand-in for Yahoo: what of its answers, good and bad, ends up in the database."""
 
+import random
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
 import pytest
-from sqlalchemy import select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from db import queries
-from db.schema import Observation
 from db.times import from_us
 from jobs.fetch import fetch
+from jobs.manners import Manners
 from jobs.panel import Panel
 from jobs.sources.base import SourceDownError
-from jobs.sources.yfinance import YfinanceSource
+from jobs.sources.yfinance import HOST, YfinanceSource
 
 DAY = timedelta(days=1)
+MONTH = timedelta(days=30)
 NEW_YORK, SYDNEY, TOKYO = "America/New_York", "Australia/Sydney", "Asia/Tokyo"
 TOO_MANY_REQUESTS = (429, "text/html", "Too Many Requests\r\n")
 SERVER_ERROR = (500, "text/html", "<html><body><h1>Internal Server Error</h1></body></html>")
@@ -33,6 +39,7 @@ def opens(zone, *dates, hour=10):
 
 
 APPLE = dict(zip(opens(NEW_YORK, "2024-03-06", "2024-03-07", "2024-03-08"), [169.125, 169.0, 170.75], strict=True))
+(MONDAY,) = opens(NEW_YORK, "2024-03-11")
 BITCOIN = dict(zip(opens("UTC", "2024-03-08", "2024-03-09", "2024-03-10", hour=0), [68e3, 68.5e3, 69e3], strict=True))
 AFTER = utc("2024-03-11T12:00")
 
@@ -54,10 +61,10 @@ def source(yahoo, listing):
 
 
 @pytest.fixture
-def run(sessions, source, clock, tmp_path):
+def run(sessions, source, clock, means):
     """Fetch a panel of that source; it is daily, unless told otherwise."""
     panel = Panel("prices", source, DAY, 5, fetch_every=DAY, refit_every=DAY, train_window=timedelta(days=365))
-    return lambda **changes: fetch(sessions, replace(panel, **changes), clock, tmp_path)
+    return lambda **changes: fetch(sessions, replace(panel, **changes), clock, means)
 
 
 @pytest.fixture
@@ -69,6 +76,20 @@ def stored(sessions, clock):
             series = queries.find_series(session, name)
             pairs = [] if series is None else queries.observations(session, series.id, as_of=as_of or clock())
             return {from_us(ts): value for ts, value in pairs}
+
+    return read
+
+
+@pytest.fixture
+def starts(yahoo):
+    """From when on a symbol was asked for, request by request."""
+
+    def read(symbol="AAPL"):
+        return [
+            datetime.fromtimestamp(int(query["period1"]), UTC)
+            for name, query in yahoo.asked
+            if name == symbol and "period1" in query
+        ]
 
     return read
 
@@ -139,31 +160,142 @@ def test_fetching_twice_stores_nothing_twice(run):
     assert (again.new, again.revised) == (0, 0)
 
 
+def test_a_month_is_stored_by_its_first_day(run, stored, yahoo, listing):
+    months = opens(NEW_YORK, "2023-12-01", "2024-01-01", "2024-02-01", "2024-03-01", hour=0)
+    yahoo.listings["AAPL"] = listing(NEW_YORK, dict(zip(months, [1.0, 2.0, 3.0, 4.0], strict=True)))
+    run(interval=MONTH, months=1)
+    assert stored("AAPL") == {utc("2023-12-01"): 1.0, utc("2024-01-01"): 2.0, utc("2024-02-01"): 3.0}
+
+
+@pytest.mark.parametrize(
+    ("interval", "months", "name"),
+    [
+        *((timedelta(minutes=minutes), 0, f"{minutes}m") for minutes in (1, 2, 5, 15, 90)),
+        (timedelta(minutes=30), 0, "15m"),  # of which the client makes it
+        (timedelta(hours=1), 0, "1h"),
+        (timedelta(hours=4), 0, "4h"),
+        (DAY, 0, "1d"),
+        (7 * DAY, 0, "1wk"),
+        (MONTH, 1, "1mo"),
+        (3 * MONTH, 3, "3mo"),
+    ],
+)
+def test_every_interval_is_asked_for_by_its_name(run, yahoo, interval, months, name):
+    run(interval=interval, months=months)
+    assert {query["interval"] for _, query in yahoo.asked if "period1" in query} == {name}
+
+
+@pytest.mark.parametrize(
+    ("interval", "months", "told"),
+    [(timedelta(hours=2), 0, "2:00:00"), (MONTH, 0, "30 days"), (12 * MONTH, 12, "12 months")],
+)
+def test_an_interval_that_yahoo_lacks_is_refused_with_those_it_has(run, interval, months, told):
+    has = "it has 1m, 2m, 5m, 15m, 30m, 90m, 1h, 4h, 1d, 1wk, 1mo, 3mo"
+    with pytest.raises(SourceDownError, match=f"Yahoo has no interval of {told}.*; {has}"):
+        run(interval=interval, months=months)
+
+
+# ── how much is asked for ───────────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_no_more_history_is_asked_for_than_the_panel_uses(run, stored):
     run(train_window=timedelta(days=4))
     assert list(stored("AAPL")) == [utc("2024-03-07"), utc("2024-03-08")]
 
 
-@pytest.mark.parametrize(("minutes", "days"), [(1, 8), (15, 60), (60, 730)])
-def test_no_more_history_is_asked_for_than_yahoo_has(run, yahoo, listing, clock, minutes, days):
+@pytest.mark.parametrize(("minutes", "days"), [(1, 8), (15, 60), (60, 730), (240, 730)])
+def test_no_more_history_is_asked_for_than_yahoo_has(run, yahoo, listing, clock, starts, minutes, days):
     clock.now = utc("2024-03-11T23:59")  # the latest that midnight in Tokyo lies back
     yahoo.listings["AAPL"] = listing(TOKYO, APPLE)
     run(interval=timedelta(minutes=minutes), train_window=timedelta(days=1000))
-    starts = [from_us(int(query["period1"]) * 10**6) for symbol, query in yahoo.asked if "period1" in query]
-    assert min(starts) > clock() - timedelta(days=days)
+    assert min(starts()) > clock() - timedelta(days=days)
 
 
-def test_weeks_begin_on_the_same_weekday_at_every_fetch(run, yahoo, clock):
+def test_a_history_of_three_thousand_years_is_asked_for_as_far_back_as_the_client_goes(run, clock, starts):
+    run(interval=3 * MONTH, months=3, train_window=timedelta(days=1_100_000))
+    assert starts()[0] > clock() - timedelta(days=100 * 365)
+
+
+def test_what_was_brought_is_asked_for_again_from_some_days_before_the_overlap(run, starts):
+    run(overlap=2 * DAY)
+    run(overlap=2 * DAY)
+    whole, again = starts()
+    assert whole.date() == (AFTER - timedelta(days=365)).date()
+    assert again == datetime(2024, 3, 2, tzinfo=ZoneInfo(NEW_YORK))
+
+
+def test_a_value_changed_within_the_overlap_is_a_revision(run, stored, yahoo):
+    run()
+    yahoo.listings["AAPL"].closes[max(APPLE)] = 170.5
+    assert run().revised == 1
+    assert stored("AAPL")[utc("2024-03-08")] == 170.5
+
+
+def test_a_symbol_without_observations_is_asked_for_its_whole_history_beside_others(
+    run, source, yahoo, starts, listing
+):
+    source.symbols.append("NEW")
+    run()
+    yahoo.listings["NEW"] = listing(NEW_YORK, APPLE)
+    run()
+    assert starts("NEW") == starts("AAPL")[:1]
+    assert starts("AAPL")[1] > starts("AAPL")[0]
+
+
+def test_a_symbol_that_failed_for_long_is_asked_for_from_its_newest_value_on(run, yahoo, clock, starts, stored):
+    run()
+    apple = yahoo.listings.pop("AAPL")
+    clock.advance(days=40)
+    days = pd.date_range("2024-03-11", "2024-04-19", freq="D", tz="UTC").to_pydatetime()
+    yahoo.listings["BTC-USD"].closes |= dict.fromkeys(days, 7e4)
+    run()
+    yahoo.listings["AAPL"] = apple
+    apple.closes |= dict.fromkeys(opens(NEW_YORK, "2024-03-11", "2024-04-18"), 171.0)
+    run()
+    assert utc("2024-02-25") < starts()[-1] <= utc("2024-03-08")
+    assert utc("2024-03-11") in stored("AAPL")
+
+
+def test_after_an_outage_longer_than_the_history_all_since_is_asked_for(source, make_request, starts):
+    known = dict.fromkeys(source.symbols, AFTER - 20 * DAY)
+    since = AFTER - 21 * DAY
+    list(source.fetch(make_request(now=AFTER, interval=DAY, history=5 * DAY, since=since, newest=known)))
+    assert starts()[0] < since
+
+
+def test_a_symbol_whose_observations_are_forgotten_is_asked_for_its_whole_history(source, make_request, starts):
+    daily = {"now": AFTER, "interval": DAY}
+    *_, last = source.fetch(make_request(**daily))
+    list(source.fetch(make_request(**daily, since=AFTER - DAY, newest={"BTC-USD": AFTER}, state=last.state)))
+    assert starts("AAPL")[1] == starts("AAPL")[0]
+    assert starts("BTC-USD")[1] > starts("BTC-USD")[0]
+
+
+@pytest.mark.parametrize("price", ["close", "adjusted"])
+def test_with_other_options_all_is_asked_for_anew(run, source, starts, price):
+    run()
+    source.price = price
+    run()
+    assert (starts()[0] == starts()[1]) == (price == "adjusted")
+
+
+def test_weeks_begin_on_the_same_weekday_at_every_fetch(run, clock, starts):
     for _ in range(7):
-        run(interval=timedelta(days=7))
+        run(interval=7 * DAY)
         clock.advance(days=1)
-    starts = [from_us(int(query["period1"]) * 10**6) for symbol, query in yahoo.asked if "period1" in query]
-    assert {start.weekday() for start in starts} == {0}
+    assert {start.weekday() for start in starts()} == {0}
 
 
-def test_an_interval_that_yahoo_lacks_is_refused_with_those_it_has(run):
-    with pytest.raises(SourceDownError, match="no interval of 2:00:00; it has 1m, 2m, 5m, 15m, 30m, 90m, 1h, 1d, 1wk"):
-        run(interval=timedelta(hours=2))
+@pytest.mark.parametrize(("months", "begin"), [(1, set(range(1, 13))), (3, {1, 4, 7, 10})])
+def test_months_begin_on_the_first_at_every_fetch(run, clock, starts, yahoo, months, begin):
+    bars = pd.date_range("2022-01-01", "2025-01-01", freq="MS", tz=NEW_YORK).to_pydatetime()
+    yahoo.listings["AAPL"].closes = dict.fromkeys(bars, 1.0)
+    for _ in range(12):
+        run(interval=months * MONTH, months=months, overlap=40 * DAY)
+        clock.advance(days=33)
+    local = [start.astimezone(ZoneInfo(NEW_YORK)) for start in starts()]
+    assert {start.day for start in local} == {1}
+    assert {start.month for start in local} <= begin
 
 
 # ── the newest bar ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,59 +328,243 @@ def test_a_day_is_stored_once_it_has_ended_at_the_exchange(run, stored, yahoo, c
     assert stored("AAPL").get(utc("2024-03-11")) == (172.5 if is_stored else None)
 
 
-# ── dividends ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── splits and dividends ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+SESSIONS = opens(NEW_YORK, *pd.bdate_range("2024-01-29", "2024-03-08").strftime("%Y-%m-%d"))
+PRICES = [round(97.31 + 1.13 * k - 0.029 * k * k, 2) for k in range(len(SESSIONS))]
 
 
 @pytest.fixture
-def dividend(yahoo, listing, clock):
-    """Yahoo pays a dividend: halves the adjusted history before the next day."""
-
-    def pay():
-        clock.advance(days=1)
-        (paid,) = opens(NEW_YORK, "2024-03-11")
-        halves = {ts: close / 2 for ts, close in APPLE.items()}
-        yahoo.listings["AAPL"] = listing(NEW_YORK, APPLE | {paid: 171.0}, adjusted=halves, dividends={paid: 85.0})
-
-    return pay
+def stock(source, yahoo, listing):
+    """The only symbol: thirty days of prices in cents."""
+    source.symbols = ["AAPL"]
+    yahoo.listings = {"AAPL": listing(NEW_YORK, dict(zip(SESSIONS, PRICES, strict=True)))}
+    return yahoo.listings["AAPL"]
 
 
-def test_a_dividend_gives_every_adjusted_day_a_second_revision(run, source, sessions, dividend, clock):
+@pytest.fixture
+def monday(run, stock, clock):
+    """Fetch, let the stock trade for one more day, and fetch again, two days of what is known."""
+
+    def trade(price, **changes):
+        if clock() == AFTER:
+            run(overlap=2 * DAY)
+            clock.advance(days=1)
+        stock.closes[MONDAY] = price
+        for name, value in changes.items():
+            setattr(stock, name, value)
+        return run(overlap=2 * DAY)
+
+    return trade
+
+
+RATIOS = [(4, 1), (3, 1), (7, 1), (10, 1), (3, 2), (21, 20), (1, 30)]
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_split_revises_no_price(monday, ratio):
+    fetched = monday(round(PRICES[-1] * ratio[1] / ratio[0], 2), splits={MONDAY: ratio})
+    assert (fetched.new, fetched.revised) == (1, 0)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_after_a_split_all_prices_are_read_in_its_measure(monday, stored, ratio):
+    monday(30.0, splits={MONDAY: ratio})
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) * ratio[1] / ratio[0], 30.0])
+
+
+def test_as_of_a_moment_before_a_split_prices_are_as_they_were(monday, stored):
+    monday(30.0, splits={MONDAY: (4, 1)})
+    assert list(stored("AAPL", as_of=AFTER).values()) == PRICES
+
+
+def test_a_first_fetch_after_a_split_brings_the_prices_as_they_were_traded(source, stock, make_request):
+    stock.splits = {SESSIONS[20]: (3, 1), SESSIONS[10]: (7, 1)}
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    assert delivery.values["AAPL"].tolist() == PRICES
+
+
+def test_of_weeks_those_before_the_one_with_the_split_are_laid_on_its_measure(source, stock, make_request):
+    stock.closes = dict(zip(opens(NEW_YORK, "2024-02-26", "2024-03-04", hour=0), [120.0, 30.5], strict=True))
+    stock.splits = dict(zip(opens(NEW_YORK, "2024-03-06"), [(4, 1)], strict=True))
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=7 * DAY))
+    assert delivery.values["AAPL"].tolist() == [120.0, 30.5]
+    assert delivery.factors["AAPL"].to_dict() == {pd.Timestamp("2024-03-04", tz=NEW_YORK): 0.25}
+
+
+@pytest.mark.parametrize("minutes", [5, 30, 60])
+def test_a_split_takes_effect_with_the_first_bar_of_its_day(run, stock, stored, minutes):
+    bars = [
+        *opens(NEW_YORK, "2024-03-07", hour=15),
+        *opens(NEW_YORK, "2024-03-08", hour=10),
+        *opens(NEW_YORK, "2024-03-08", hour=11),
+    ]
+    stock.closes = dict(zip(bars, [120.0, 30.5, 31.0], strict=True))
+    stock.splits = {bars[1]: (4, 1)}
+    run(interval=timedelta(minutes=minutes))
+    assert list(stored("AAPL").values()) == [30.0, 30.5, 31.0]
+
+
+def test_a_dividend_changes_no_close(run, source, stored, stock):
+    stock.dividends = {SESSIONS[20]: 5.0}
+    run()
+    assert list(stored("AAPL").values()) == PRICES
+
+
+def test_a_dividend_revises_no_price(source, monday):
     source.price = "adjusted"
-    run()
-    before = clock()
-    dividend()
-    assert run().revised == len(APPLE)
-    with sessions() as session:
-        series = queries.find_series(session, "AAPL")
-        rows = select(Observation.ts, Observation.observed_at).where(Observation.series_id == series.id)
-        revisions = {tuple(row) for row in session.execute(rows.where(Observation.ts < utc("2024-03-11")))}
-    days = [utc("2024-03-06"), utc("2024-03-07"), utc("2024-03-08")]
-    assert revisions == {(day, moment) for day in days for moment in (before, clock())}
+    fetched = monday(93.0, dividends={MONDAY: 5.0})
+    assert (fetched.new, fetched.revised) == (1, 0)
 
 
-def test_after_a_dividend_the_newest_adjusted_values_count(run, source, stored, dividend):
+def test_after_a_dividend_all_adjusted_prices_are_read_without_it(source, monday, stored):
     source.price = "adjusted"
-    run()
-    dividend()
-    run()
-    assert list(stored("AAPL").values()) == [84.5625, 84.5, 85.375, 171.0]
+    monday(93.0, dividends={MONDAY: 5.0})
+    kept = 1 - 5.0 / PRICES[-1]
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) * kept, 93.0])
 
 
-def test_as_of_a_moment_before_a_dividend_the_adjusted_values_are_the_old_ones(run, source, stored, dividend, clock):
+def test_as_of_a_moment_before_a_dividend_adjusted_prices_are_as_they_were(source, monday, stored):
     source.price = "adjusted"
-    run()
-    before = clock()
-    dividend()
-    run()
-    assert list(stored("AAPL", as_of=before).values()) == [169.125, 169.0, 170.75]
+    monday(93.0, dividends={MONDAY: 5.0})
+    assert list(stored("AAPL", as_of=AFTER).values()) == PRICES
 
 
-def test_a_dividend_changes_no_close(run, stored, dividend):
+def test_a_split_leaves_the_factors_of_dividends_as_they_were(source, stock, make_request):
+    source.price = "adjusted"
+    stock.dividends = {SESSIONS[20]: 0.83}
+    (before,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    stock.splits = {SESSIONS[25]: (7, 1)}
+    (after,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    assert after.factors["AAPL"].iloc[19] == pytest.approx(before.factors["AAPL"].iloc[19], abs=1e-12)
+
+
+def test_a_dividend_not_below_the_price_is_left_out_and_told(run, source, stock, stored):
+    source.price = "adjusted"
+    stock.dividends = {SESSIONS[20]: 4300.0}  # in pence, say
+    assert run().dropped["dividends not below the price"] == 1
+    assert list(stored("AAPL").values()) == PRICES
+
+
+def test_a_dividend_is_measured_by_the_last_price_there_was_before(source, stock, make_request):
+    source.price = "adjusted"
+    stock.closes[SESSIONS[19]] = None
+    stock.dividends = {SESSIONS[20]: 0.83}
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    assert delivery.factors["AAPL"].iloc[19] == 1 - 0.83 / PRICES[18]
+
+
+def test_a_split_of_no_shares_is_none(source, stock, make_request):
+    stock.splits, stock.undivided = {SESSIONS[20]: (4, 0)}, True
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    assert delivery.values["AAPL"].tolist() == PRICES
+    assert set(delivery.factors["AAPL"]) == {1.0}
+
+
+# ── Yahoo's measure and its splits do not agree ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_split_that_yahoo_lists_before_it_divides_prices_revises_none(monday, stored):
+    assert monday(30.0, splits={MONDAY: (4, 1)}, undivided=True).revised == 0
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) / 4, 30.0])
+
+
+def test_a_month_that_halves_a_price_is_no_split_that_yahoo_forgot(source, stock, make_request):
+    months = opens(NEW_YORK, "2024-01-01", "2024-02-01", "2024-03-01", hour=0)
+    stock.closes = dict(zip(months, [120.0, 30.0, 31.0], strict=True))
+    stock.splits = {months[1]: (2, 1)}
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=MONTH, months=1))
+    assert delivery.values["AAPL"].tolist() == [120.0, 30.0, 31.0]
+
+
+def test_a_reverse_split_that_yahoo_lists_before_it_multiplies_prices_revises_none(monday, stored):
+    assert monday(3000.0, splits={MONDAY: (1, 30)}, undivided=True).revised == 0
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) * 30, 3000.0])
+
+
+def test_of_a_split_that_yahoo_divides_by_before_it_lists_it_the_whole_history_is_brought_again(monday, stored, starts):
+    fetched = monday(30.0, splits={MONDAY: (4, 1)}, unlisted=True)
+    assert fetched.revised == len(PRICES)
+    assert starts()[-1].date() == starts()[0].date() + DAY  # so long a history, a day later
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) / 4, 30.0])
+
+
+def test_once_yahoo_lists_it_prices_are_as_they_were_traded_again(run, monday, stored):
+    monday(30.0, splits={MONDAY: (4, 1)}, unlisted=True)
+    assert monday(30.0, unlisted=False).revised == len(PRICES)
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) / 4, 30.0])
+
+
+def test_a_split_that_yahoo_takes_back_counts_no_more(monday, stored):
+    monday(100.0, splits={MONDAY: (4, 1)})
+    monday(100.0, splits={})
+    assert list(stored("AAPL").values()) == [*PRICES, 100.0]
+
+
+def test_a_split_that_yahoo_moves_to_another_day_counts_once(monday, stored, stock):
+    monday(30.0, splits={SESSIONS[-1]: (4, 1)})
+    monday(30.0, splits={MONDAY: (4, 1)})
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) / 4, 30.0])
+
+
+def test_prices_in_another_currency_replace_the_whole_history(monday, stored, stock):
+    monday(95.0)
+    for ts in stock.closes:
+        stock.closes[ts] *= 100
+    assert monday(9500.0).revised == len(PRICES) + 1
+    assert list(stored("AAPL").values()) == pytest.approx([*np.array(PRICES) * 100, 9500.0])
+
+
+def test_a_single_price_corrected_is_no_other_measure(monday, stock, starts):
+    monday(95.0)
+    stock.closes[SESSIONS[-1]] *= 2
+    assert monday(95.0).revised == 1
+    assert len(starts()) == 3  # a request each time
+
+
+def test_a_correction_of_the_only_known_price_is_no_other_measure(run, stock, starts):
+    stock.closes = dict(zip(SESSIONS[-2:], PRICES[-2:], strict=True))  # the last may still be forming
     run()
-    before = stored("AAPL")
-    dividend()
-    assert run().revised == 0
-    assert stored("AAPL") == before | {utc("2024-03-11"): 171.0}
+    stock.closes[SESSIONS[-2]] *= 2
+    assert run().revised == 1
+    assert len(starts()) == 2
+
+
+# ── laws ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+events = st.dictionaries(st.integers(0, len(SESSIONS) - 1), st.sampled_from(RATIOS), max_size=3)
+payments = st.dictionaries(st.integers(0, len(SESSIONS) - 1), st.floats(0.01, 0.9), max_size=4)
+first_cents = st.integers(100, 99_999)
+moves = arrays(float, len(SESSIONS) - 1, elements=st.floats(0.93, 1.07))  # a fall like a split's would pass for one
+sampled = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@sampled
+@given(first=first_cents, moves=moves, splits=events)
+def test_prices_in_cents_come_as_they_were_traded_whatever_was_split(source, stock, make_request, first, moves, splits):
+    prices = np.round(first * np.cumprod([1.0, *moves])) / 100
+    stock.closes = dict(zip(SESSIONS, prices.tolist(), strict=True))
+    stock.splits = {SESSIONS[k]: ratio for k, ratio in splits.items()}
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    assert delivery.values["AAPL"].tolist() == prices.tolist()
+
+
+@sampled
+@given(splits=events, dividends=payments)
+def test_prices_times_factors_are_what_the_client_calls_adjusted(source, stock, make_request, splits, dividends):
+    import yfinance
+
+    source.price = "adjusted"
+    stock.splits = {SESSIONS[k]: ratio for k, ratio in splits.items()}
+    stock.dividends = {SESSIONS[k]: amount for k, amount in dividends.items()}
+    (delivery,) = source.fetch(make_request(now=AFTER, interval=DAY))
+    theirs = yfinance.Ticker("AAPL", session=source.session).history(start="2023-01-01", auto_adjust=True)["Close"]
+    later = (
+        delivery.factors["AAPL"].reindex(theirs.index, fill_value=1.0)[::-1].cumprod()[::-1].shift(-1, fill_value=1.0)
+    )
+    np.testing.assert_allclose(delivery.values["AAPL"] * later, theirs, rtol=1e-6)
 
 
 # ── too many requests ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -291,13 +607,65 @@ def test_what_came_before_too_many_requests_is_stored(run, yahoo, stored):
     assert len(stored("AAPL")) == len(APPLE)
 
 
-def test_a_good_fetch_takes_the_marks_away(run, yahoo, marks):
+def test_a_good_fetch_takes_the_marks_away(run, yahoo, marks, clock):
     yahoo.down = TOO_MANY_REQUESTS
     with pytest.raises(SourceDownError):
         run()
     yahoo.down = None
+    clock.advance(minutes=1)
     run()
     assert marks() == {"AAPL": (None, None), "BTC-USD": (None, None)}
+
+
+def test_after_too_many_requests_yahoo_is_left_alone_for_a_while(run, yahoo, clock):
+    yahoo.down = TOO_MANY_REQUESTS
+    with pytest.raises(SourceDownError):
+        run()
+    asked = len(yahoo.asked)
+    clock.advance(seconds=9)
+    with pytest.raises(SourceDownError, match=r"Yahoo limits the rate of requests .*asked again at 12:00:1\dZ"):
+        run()
+    assert len(yahoo.asked) == asked
+
+
+def test_a_page_instead_of_data_has_yahoo_left_alone_for_a_while(run, yahoo):
+    yahoo.down = SERVER_ERROR
+    for told in ("overloaded or down$", "asked again at"):
+        with pytest.raises(SourceDownError, match=told):
+            run()
+
+
+def test_a_broken_connection_has_yahoo_asked_again_at_once(run, yahoo, hang_up):
+    yahoo.down = hang_up
+    with pytest.raises(SourceDownError):
+        run()
+    yahoo.down = None
+    run()
+
+
+def test_a_good_answer_ends_the_trouble(run, yahoo, clock, means):
+    means.manners.troubled(HOST, "too many requests")
+    clock.advance(minutes=1)
+    run()
+    means.manners.troubled(HOST, "too many requests")
+    clock.advance(seconds=13)  # the second time in a row it would be 20 s at least
+    run()
+
+
+def test_what_came_before_another_panel_was_refused_counts(source, make_request):
+    request = make_request(now=AFTER, interval=DAY)
+    deliveries = source.fetch(request)
+    assert list(next(deliveries).values) == ["AAPL"]
+    request.manners.troubled(HOST, "too many requests")
+    (rest,) = deliveries
+    assert rest.failures == {"BTC-USD": f"too many requests; {HOST} is asked again at 12:00:12Z"}
+
+
+def test_each_symbol_waits_for_its_turn(source, make_request):
+    waits = []
+    manners = Manners(lambda: AFTER, random.Random(0), waits.append, rate=2, burst=1)
+    list(source.fetch(make_request(now=AFTER, interval=DAY, manners=manners)))
+    assert waits == [0.5]
 
 
 # ── a host in other trouble ─────────────────────────────────────────────────────────────────────────────────────────
@@ -309,11 +677,12 @@ def test_a_page_instead_of_data_fails_the_fetch_and_is_called_so(run, yahoo):
         run()
 
 
-def test_a_page_instead_of_data_is_forgotten_at_the_next_fetch(run, yahoo, stored):
+def test_a_page_instead_of_data_is_forgotten_at_the_next_fetch(run, yahoo, stored, clock):
     yahoo.down = SERVER_ERROR
     with pytest.raises(SourceDownError):
         run()
     yahoo.down = None
+    clock.advance(minutes=1)
     run()
     assert len(stored("AAPL")) == len(APPLE)
 

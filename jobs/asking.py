@@ -1,0 +1,90 @@
+"""Asking a source under a time limit on its silence.
+
+A source may hang: a file on a dead network share, a client without timeouts. So each panel's source is asked in a
+thread of its own, which is left behind where it gives no sign of life. While it hangs, the source is not asked again.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+from jobs.sources.base import Delivery, Request, Source, SourceDownError
+
+WAITING = 2  # deliveries that the source may be ahead
+ENDING = 1.0  # seconds that a thread may take to notice that nobody waits for it any more
+
+
+class Asking:
+    """The threads in which sources are asked, one a panel."""
+
+    def __init__(self) -> None:
+        self._threads: dict[str, _SourceThread] = {}
+
+    def deliveries(self, panel: str, source: Source, request: Request, limit: timedelta) -> Iterator[Delivery]:
+        """What the source brings, one after the other. Raises what it raises; SourceDownError after silence."""
+        thread = self._threads.get(panel)
+        if thread is not None and not thread.idle.wait(ENDING):
+            raise SourceDownError("an earlier request still hangs; it is asked again once that has ended")
+        if thread is None:
+            thread = self._threads[panel] = _SourceThread(panel)
+            thread.start()
+        asked = _Asked(source, request)
+        thread.idle.clear()
+        thread.inbox.put(asked)
+        try:
+            while True:
+                try:
+                    answer = asked.answers.get(timeout=limit.total_seconds())
+                except queue.Empty:
+                    raise SourceDownError(f"no answer within {limit.total_seconds():g} s") from None
+                if answer is None:
+                    return
+                if isinstance(answer, BaseException):
+                    raise answer
+                yield answer
+        finally:
+            asked.abandoned.set()
+
+
+class _Asked:
+    """One request, and what came of it: deliveries, then None or an error."""
+
+    def __init__(self, source: Source, request: Request) -> None:
+        self.answers: queue.Queue[Delivery | BaseException | None] = queue.Queue(WAITING)
+        self.abandoned = threading.Event()
+        self._source = source
+        self._request = request
+
+    def run(self) -> None:
+        try:
+            for delivery in self._source.fetch(self._request):
+                if not self._answer(delivery):
+                    return
+            self._answer(None)
+        except BaseException as error:  # it is raised where the source was asked
+            self._answer(error)
+
+    def _answer(self, answer: Delivery | BaseException | None) -> bool:
+        """Hand over, waiting while too many wait. Returns whether anybody still takes it."""
+        while not self.abandoned.is_set():
+            try:
+                self.answers.put(answer, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+
+class _SourceThread(threading.Thread):
+    """Asks one panel's source, one request after the other: some clients want to stay in one thread."""
+
+    def __init__(self, panel: str) -> None:
+        super().__init__(name=f"source of {panel}", daemon=True)
+        self.inbox: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self.idle = threading.Event()
+
+    def run(self) -> None:
+        while True:
+            self.inbox.get().run()
+            self.idle.set()
