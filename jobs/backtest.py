@@ -110,7 +110,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True)
-class Made:
+class CutoffForecasts:
     """The forecasts of one cutoff, a row a series: mean (n, H); lo, hi (n, n_levels, H)."""
 
     known: list[Known]
@@ -120,7 +120,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Refitted:
+class CutoffRefit:
     """A refit: at which cutoff, what came of it, and the drift that forced it, if any."""
 
     number: int
@@ -132,8 +132,8 @@ class Refitted:
 class Replayed:
     """What a backtest did."""
 
-    made: list[Made] = field(default_factory=list)
-    refits: list[Refitted] = field(default_factory=list)
+    made: list[CutoffForecasts] = field(default_factory=list)
+    refits: list[CutoffRefit] = field(default_factory=list)
     seconds: float = 0.0  # of fits and forecasts, on the clock
     unfitted: list[str] = field(default_factory=list)  # of each refit that was due and could not be done, why
 
@@ -224,7 +224,7 @@ def frames(history: History, replayed: Replayed) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(columns)
 
 
-def _is_due(history: History, every: int | timedelta, number: int, refits: Sequence[Refitted]) -> bool:
+def _is_due(history: History, every: int | timedelta, number: int, refits: Sequence[CutoffRefit]) -> bool:
     """Whether to refit at a cutoff. One that could not be done is due again at the next."""
     if not refits:
         return True
@@ -235,7 +235,7 @@ def _is_due(history: History, every: int | timedelta, number: int, refits: Seque
 
 
 def _drift(
-    history: History, every: int | timedelta, number: int, refits: Sequence[Refitted], champion: "_Champion"
+    history: History, every: int | timedelta, number: int, refits: Sequence[CutoffRefit], champion: "_Champion"
 ) -> Rise | None:
     """The drift that forces a refit at a cutoff, once the one before has cooled down as in `jobs.drift.cool_down`."""
     last, overlap = refits[-1].number, champion.overlap()
@@ -270,11 +270,11 @@ def _refit(
         return champion
     finally:
         replayed.seconds += perf_counter() - began
-    replayed.refits.append(Refitted(number, fitted, drift))
-    if champion is not None and not fitted.promoted:
+    replayed.refits.append(CutoffRefit(number, fitted, drift))
+    if champion is not None and not fitted.accepted:
         champion.proved = number
         return champion
-    return _Champion(fitted.content, load(fitted.content), seen, number) if fitted.promoted else None
+    return _Champion(fitted.content, load(fitted.content), seen, number) if fitted.accepted else None
 
 
 def _unseen(seen: Observed, before: Observed) -> dict[str, int]:
@@ -310,7 +310,7 @@ class _Champion:
         """Take in what is known at a cutoff."""
         self._newest |= {each.name: each for each in known}
 
-    def forecast(self, number: int, known: Sequence[Known]) -> Made:
+    def forecast(self, number: int, known: Sequence[Known]) -> CutoffForecasts:
         """Forecast some series at a cutoff."""
         self.learn(known)
         newest = values_seen(self.forecaster)
@@ -322,7 +322,7 @@ class _Champion:
             past = self._past.setdefault(each.name, deque(maxlen=REMEMBERED))
             past.append(_Past(number, each, answer.mean, answer.unit))
         mean, lo, hi = (np.array([getattr(each, part) for each in chosen]) for part in ("mean", "lo", "hi"))
-        return Made(answered, mean, lo, hi)
+        return CutoffForecasts(answered, mean, lo, hi)
 
     def rise(self, overlap: float) -> Rise | None:
         """The drift of its live errors since it proved itself."""

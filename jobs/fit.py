@@ -34,11 +34,11 @@ class Fitted:
 
     content: bytes
     kind: str
-    promoted: bool  # by the gate
+    accepted: bool  # by the gate
     verdict: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {'serves' if self.promoted else 'rejected'}: {self.verdict}"
+        return f"{self.kind} {'serves' if self.accepted else 'rejected'}: {self.verdict}"
 
 
 def fit(task: Task, progress: Progress | None = None) -> Fitted:
@@ -51,8 +51,8 @@ def fit(task: Task, progress: Progress | None = None) -> Fitted:
             unreadable = f"the champion cannot be read: {error}"
     challenger = Forecaster(task.horizon, seasons=task.seasons, levels=task.levels, seed=task.seed)
     challenger.fit(task.histories, progress, champion)
-    promoted, compared = True, unreadable
+    accepted, compared = True, unreadable
     if champion is not None:
-        promoted, compared = challenger.outdoes(champion, task.histories, task.unseen)
+        accepted, compared = challenger.outdoes(champion, task.histories, task.unseen)
     verdict = "; ".join(told for told in (challenger.verdict_.reason, compared) if told)
-    return Fitted(challenger.to_bytes(task.about), challenger.kind_, promoted, verdict)
+    return Fitted(challenger.to_bytes(task.about), challenger.kind_, accepted, verdict)

@@ -72,7 +72,7 @@ class Refitted:
     promoted: bool  # whether it serves now
 
     def __str__(self) -> str:
-        if self.fitted.promoted and not self.promoted:
+        if self.fitted.accepted and not self.promoted:
             return f"{self.fitted.kind} waits to be promoted: {self.fitted.verdict}"
         return str(self.fitted)
 
@@ -93,11 +93,11 @@ def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Refitted
             kind=fitted.kind,
             cutoff=task.cutoff,
             trained_at=now,
-            accepted=fitted.promoted,
+            accepted=fitted.accepted,
             verdict=fitted.verdict,
             content=fitted.content,
         )
-        promoted = fitted.promoted and (panel.promote == "managed" or not is_served(session, panel))
+        promoted = fitted.accepted and (panel.promote == "managed" or not is_served(session, panel))
         if promoted:
             queries.promote(session, model, now, "won its refit")
     return Refitted(fitted, promoted)

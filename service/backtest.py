@@ -163,7 +163,7 @@ def metrics(question: Question, replayed: Replayed, found: Summary) -> dict[str,
         **{name: _figures(measures) for name, measures in found.measures.items()},
         "kinds": replayed.kinds,
         "fits": len(replayed.refits),
-        "promoted": sum(refit.fitted.promoted for refit in replayed.refits),
+        "promoted": sum(refit.fitted.accepted for refit in replayed.refits),
         "drift_refits": replayed.drift_refits,
         "series": found.series,
         "cutoffs": found.cutoffs,
@@ -367,7 +367,7 @@ def _number(figure: float) -> str:
 def _line(question: Question, replayed: Replayed, found: Summary, every: int | timedelta) -> str:
     """What was fitted and forecast, and how long it took, in one line."""
     asked, fits = question.history.asked, len(replayed.refits)
-    rejected = fits - sum(refit.fitted.promoted for refit in replayed.refits)
+    rejected = fits - sum(refit.fitted.accepted for refit in replayed.refits)
     told = [", ".join(f"{kind} {count}" for kind, count in replayed.kinds.items())]
     told += [f"{rejected} rejected"] if rejected else []
     told += [f"{replayed.drift_refits} forced by drift"] if replayed.drift_refits else []

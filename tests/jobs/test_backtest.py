@@ -59,8 +59,8 @@ class Line:
         return np.abs(values - means) / units
 
 
-def fitted(task, promoted=True, kind="line"):
-    return Fitted(kind.encode(), kind, promoted, "")
+def fitted(task, accepted=True, kind="line"):
+    return Fitted(kind.encode(), kind, accepted, "")
 
 
 def by_line(history, every=1, **options):
@@ -170,7 +170,7 @@ def test_a_challenger_that_is_not_promoted_does_not_serve(history):
 
     def judged(task):
         seen.append(task.champion)
-        return fitted(task, promoted=next(promotions), kind=next(kinds))
+        return fitted(task, accepted=next(promotions), kind=next(kinds))
 
     def load(content):
         served.append(content)
@@ -187,7 +187,7 @@ def test_a_fit_is_told_how_many_rows_the_champion_was_fitted_without(history):
 
     def spy(task):
         tasks.append(task.unseen)
-        return fitted(task, promoted=len(tasks) < 3)
+        return fitted(task, accepted=len(tasks) < 3)
 
     replay(history(cutoffs=4, stride=3, a=np.arange(60.0), b=np.arange(45.0)), 1, fit=spy, load=lambda _: Line())
     assert tasks == [{}, {"a": 3, "b": 3}, {"a": 3, "b": 3}, {"a": 6, "b": 6}]

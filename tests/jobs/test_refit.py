@@ -111,7 +111,7 @@ def test_the_training_window_is_a_span_back_from_the_newest_observation(sessions
 
 
 def losing(task):
-    return replace(fit(task), promoted=False)
+    return replace(fit(task), accepted=False)
 
 
 def test_a_challenger_that_loses_is_kept_but_does_not_serve(sessions, panel, clock, learnt):
@@ -127,7 +127,7 @@ def test_where_a_person_promotes_a_challenger_that_wins_waits(sessions, panel, c
     learnt()
     manual = replace(panel, promote="manual")
     first, second = (refit(sessions, manual, clock(), fit) for _ in range(2))
-    assert (first.promoted, second.promoted, second.fitted.promoted) == (True, False, True)
+    assert (first.promoted, second.promoted, second.fitted.accepted) == (True, False, True)
     assert f"{second.fitted.kind} waits to be promoted: " in str(second)
     with sessions() as session:
         assert queries.champion(session, "p").version == 1

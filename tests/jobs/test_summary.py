@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.backtest import Known, Made, Replayed
+from jobs.backtest import CutoffForecasts, Known, Replayed
 from jobs.refit import Asked
 from jobs.summary import coverages, interval_scores, smapes, summarise
 from models import metrics
@@ -31,7 +31,7 @@ def made(*pairs):
             Known(str(number), values, len(history), np.array(targets, float), 0, np.zeros(len(targets), np.int64))
         )
     mean, lo, hi = (np.array([pair[k] for pair in pairs], dtype=float) for k in (2, 3, 4))
-    return Replayed(made=[Made(known, mean, lo[:, None], hi[:, None])])
+    return Replayed(made=[CutoffForecasts(known, mean, lo[:, None], hi[:, None])])
 
 
 def test_the_measures_of_many_pairs_are_those_of_each():
