@@ -38,20 +38,27 @@ class Asking:
                     answer = asked.answers.get(timeout=limit.total_seconds())
                 except queue.Empty:
                     raise SourceDownError(f"no answer within {limit.total_seconds():g} s") from None
-                if answer is None:
+                if isinstance(answer, _End):
                     return
-                if isinstance(answer, BaseException):
+                if isinstance(answer, Exception):
                     raise answer
                 yield answer
         finally:
             asked.abandoned.set()
 
 
+class _End:
+    """Nothing more comes."""
+
+
+_Sign = Delivery | Exception | _End
+
+
 class _Asked:
-    """One request, and what came of it: deliveries, then None or an error."""
+    """One request, and what came of it: deliveries, then an error or the end."""
 
     def __init__(self, source: Source, request: Request) -> None:
-        self.answers: queue.Queue[Delivery | BaseException | None] = queue.Queue(WAITING)
+        self.answers: queue.Queue[_Sign] = queue.Queue(WAITING)
         self.abandoned = threading.Event()
         self._source = source
         self._request = request
@@ -61,11 +68,13 @@ class _Asked:
             for delivery in self._source.fetch(self._request):
                 if not self._answer(delivery):
                     return
-            self._answer(None)
-        except BaseException as error:  # it is raised where the source was asked
+            self._answer(_End())
+        except Exception as error:  # it is raised where the source was asked
             self._answer(error)
+        except BaseException as error:  # a source must not end the daemon, nor its own thread
+            self._answer(SourceDownError(f"the source ended with {type(error).__name__} instead of an answer"))
 
-    def _answer(self, answer: Delivery | BaseException | None) -> bool:
+    def _answer(self, answer: _Sign) -> bool:
         """Hand over, waiting while too many wait. Returns whether anybody still takes it."""
         while not self.abandoned.is_set():
             try:

@@ -7,16 +7,19 @@
 - Of several rows of one time the later counts; several times in one interval become its last value, their mean or sum.
 - A bar still forming is not an observation: an interval must have ended, and the panel's `settle` passed. A value that
   is alone in its interval may be a bar that started between two grid times: its own interval must have ended, too.
-- A value that is no finite number is dropped. One absurdly far from its neighbours is kept or dropped, as the panel
-  says.
+- A row without a time, or of no year that a calendar has, is dropped. So is a value that is no finite number. One
+  absurdly far from its neighbours is kept or dropped, as the panel says.
+- Factors are laid on the grid like rows; several in one interval are multiplied.
 
 Whatever is dropped or changed is counted, in the words of the fetch's record.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,10 +31,14 @@ from jobs import calendars
 from jobs.calendars import DAY, Times
 from jobs.panel import Panel
 from jobs.pile import NONE, Raw
+from jobs.secrets import hide
 from jobs.sources.base import Delivery, SourceDownError
 from models.arrays import Array
 
+FIRST, LAST = (int(np.datetime64(year, "us").astype(np.int64)) for year in ("1000", "9000"))  # of times, µs
+NO_TIME = int(np.iinfo(np.int64).min)  # pandas' NaT
 LARGEST = 1e100  # of values: the squares of larger ones may be no numbers, and most stand for a missing value
+LARGEST_FACTOR = 1e9
 ABSURD = 1000.0  # times the usual distance from the median
 ENOUGH = 10  # values to say what is usual
 
@@ -45,6 +52,7 @@ class Names:
 
     names: list[str] = field(default_factory=list)
     zones: dict[int, tzinfo] = field(default_factory=dict)  # whose midnights begin the series' days
+    usable: set[int] = field(default_factory=set)  # series of which any row can be an observation
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
@@ -57,18 +65,41 @@ class Names:
 
 def rows_of(delivery: Delivery, names: Names, panel: Panel, dropped: Counter[str]) -> Raw:
     """The rows of a delivery that can be observations, each with its place on the grid. Raises SourceDownError."""
-    dropped.update(delivery.dropped)
+    for what, count in delivery.dropped.items():
+        dropped[hide(what, panel.secrets)] += count
     parts = [
-        _rows_of_zone(group, zone, names, panel, delivery, dropped) for zone, group in _by_zone(delivery.values).items()
+        _rows_of_zone(group, zone, names, panel, delivery, dropped)
+        for zone, group in _by_zone(delivery.values, dropped).items()
     ]
     rows = Raw.concatenated([NONE, *parts])
-    finite, usable = np.isfinite(rows.values), np.abs(rows.values) <= LARGEST
-    dropped["not finite"] += int((~finite).sum())
-    dropped["too large"] += int((finite & ~usable).sum())
-    return rows if usable.all() else rows[np.flatnonzero(usable)]
+    usable = _passing({"not finite": np.isfinite(rows.values), "too large": np.abs(rows.values) <= LARGEST}, dropped)
+    rows = rows if usable.all() else rows[np.flatnonzero(usable)]
+    names.usable.update(np.unique(rows.series).tolist())
+    return rows
 
 
-def _by_zone(values: "Mapping[str, pd.Series[float]]") -> "dict[tzinfo | None, dict[str, pd.Series[float]]]":
+def factors_of(delivery: Delivery, names: Names, panel: Panel, dropped: Counter[str]) -> Raw:
+    """The factors of a delivery, each with its place on the grid. Raises SourceDownError."""
+    wrong: Counter[str] = Counter()
+    rows = rows_of(Delivery(delivery.factors, tz=delivery.tz), names, panel, wrong)
+    sensible = (rows.values >= 1 / LARGEST_FACTOR) & (rows.values <= LARGEST_FACTOR)
+    usable = _passing({"too small or too large": sensible}, wrong)
+    dropped.update({f"factors {what}": count for what, count in wrong.items()})
+    return rows[np.flatnonzero(usable)]
+
+
+def _passing(checks: Mapping[str, Mask], dropped: Counter[str]) -> Mask:
+    """Which rows pass all checks; those that do not are counted under the first that they fail."""
+    passing = np.ones(len(next(iter(checks.values()))), np.bool_)
+    for what, passed in checks.items():
+        dropped[what] += int((passing & ~passed).sum())
+        passing &= passed
+    return passing
+
+
+def _by_zone(
+    values: "Mapping[str, pd.Series[float]]", dropped: Counter[str]
+) -> "dict[tzinfo | None, dict[str, pd.Series[float]]]":
     """The series by the time zone of their index; those without one under None."""
     found: dict[tzinfo | None, dict[str, pd.Series[float]]] = {}
     for name, series in values.items():
@@ -76,8 +107,16 @@ def _by_zone(values: "Mapping[str, pd.Series[float]]") -> "dict[tzinfo | None, d
             continue
         if not isinstance(series.index, pd.DatetimeIndex):
             raise SourceDownError(f"the source brought {name} without times; expected a DatetimeIndex")
+        if not _is_text(name):
+            dropped["under a name that is empty or no line of text"] += len(series)
+            continue
         found.setdefault(series.index.tz, {})[name] = series
     return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be stored, and told in a line: without control characters and halves of characters."""
+    return name != "" and (name.isprintable() or not any(unicodedata.category(each) in ("Cc", "Cs") for each in name))
 
 
 def _rows_of_zone(
@@ -91,7 +130,18 @@ def _rows_of_zone(
     counts = [len(series) for series in values.values()]
     numbers = np.repeat(np.array([names.number(panel.prefix + name) for name in values], np.int32), counts)
     us = np.concatenate([_microseconds(each) for each in values.values()])
-    numeric = np.concatenate([each.to_numpy(dtype=np.float64) for each in values.values()])
+    read = [_numbers(each) for each in values.values()]
+    numeric, are_numbers = (np.concatenate(parts) for parts in zip(*read, strict=True))
+    usable = _passing(
+        {
+            "without a time": us != NO_TIME,
+            "not of the years 1000 to 9000": (us >= FIRST) & (us < LAST),
+            "no number": are_numbers,
+        },
+        dropped,
+    )
+    if not usable.all():
+        numbers, us, numeric = numbers[usable], us[usable], numeric[usable]
     index = pd.DatetimeIndex(us.view("datetime64[us]"))
     whole_days = panel.months > 0 or panel.interval % DAY == timedelta(0)
     days_in = panel.tz or (ZoneInfo(delivery.tz) if delivery.tz else None) or zone
@@ -111,7 +161,24 @@ def _rows_of_zone(
 
 
 def _microseconds(series: "pd.Series[float]") -> Times:
-    return pd.DatetimeIndex(series.index).as_unit("us").asi8
+    index = cast(pd.DatetimeIndex, series.index)  # a source may bring very many series of a row each
+    return index.asi8 if index.unit == "us" else index.as_unit("us").asi8
+
+
+def _numbers(series: "pd.Series[float]") -> tuple[Array, Mask]:
+    """The values (n,), and which of them are numbers at all: a source may bring text, dates or objects."""
+    if series.dtype.kind in "iufb":
+        return series.to_numpy(dtype=np.float64), np.ones(len(series), np.bool_)
+    found = [_number(value) for value in series.tolist()]
+    are_numbers = np.array([each is not None for each in found])
+    return np.array([each or 0.0 for each in found]), are_numbers
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _zone_of_naive(delivery: Delivery, panel: Panel) -> tzinfo:
@@ -169,8 +236,7 @@ class Laid:
 def lay(rows: Raw, zones: Mapping[int, tzinfo], panel: Panel, now: datetime, dropped: Counter[str]) -> Laid:
     """One value an interval that has ended, of rows in order of series, interval and time."""
     rows = _last_of_each_time(rows, dropped)
-    new = np.concatenate([[True], (np.diff(rows.series) != 0) | (np.diff(rows.labels) != 0)])
-    starts = np.flatnonzero(new[: len(rows)])
+    starts = rows.intervals()
     counts = np.diff(np.append(starts, len(rows)))
     lasts = starts + counts - 1
     ended = _ended(rows, starts, lasts, zones, panel, now)
@@ -183,6 +249,13 @@ def lay(rows: Raw, zones: Mapping[int, tzinfo], panel: Panel, now: datetime, dro
         values = values / counts if panel.aggregate == "mean" else values
     laid = Laid(rows.series[starts], rows.labels[starts], values)
     return laid if ended.all() else laid[ended]
+
+
+def products(rows: Raw) -> Laid:
+    """One factor an interval, of factors in order of series, interval and time."""
+    rows = _last_of_each_time(rows, Counter())
+    starts = rows.intervals()
+    return Laid(rows.series[starts], rows.labels[starts], np.multiply.reduceat(rows.values, starts))
 
 
 def _last_of_each_time(rows: Raw, dropped: Counter[str]) -> Raw:

@@ -85,7 +85,7 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store
                     storing.end(session, observed_at, _options(panel))
             batch = following
     if fetched.failures and not fetched.served:
-        raise SourceDownError("; ".join(failures_told(fetched.failures)))
+        raise SourceDownError("; ".join([*failures_told(fetched.failures), *fetched.dropped_told()]))
     return fetched
 
 
@@ -99,17 +99,21 @@ def _request(session: Session, panel: Panel, now: datetime, means: Means) -> Req
     failing = {series.name.removeprefix(panel.prefix) for series in known if series.failure is not None}
     # One that fails must not have all others asked for again from where it broke off.
     live = [ts for name, ts in newest.items() if name not in failing] or list(newest.values())
-    whole = not live or len(failing) == len(known)
+    begin = _floor(now - min(panel.train_window, now - from_us(contract.FIRST)), panel)
+    state = queries.source_state(session, panel.name, _options(panel))
+    since = _floor(min(live) - _overlap(panel), panel) if live else None
+    if since is not None and state is None:  # the first fetch was cut off amid its series, or had other options
+        since = min(since, begin)
     return Request(
         now=now,
         interval=panel.interval,
         months=panel.months,
-        history=now - _floor(now - panel.train_window, panel),
-        since=_floor(min(live) - _overlap(panel), panel) if live else None,
+        history=now - begin,
+        since=since,
         open_from=_open_from(panel, now),
         newest=newest,
         tz=panel.tz,
-        state={} if whole else queries.source_state(session, panel.name, _options(panel)),
+        state=state if state is not None and live else {},
         cache_dir=means.cache_dir,
         manners=means.manners,
     )
@@ -152,23 +156,36 @@ def _options(panel: Panel) -> str:
         panel.prefix,
         panel.calendar,
     )
-    return hashlib.sha256(repr(deciding).encode()).hexdigest()
+    return hashlib.sha256(hide(repr(deciding), panel.secrets).encode()).hexdigest()  # a new token changes no data
 
 
 def _ask(panel: Panel, request: Request, means: Means, names: Names, pile: Pile, dropped: Counter[str]) -> Answer:
     """Ask the source; its rows go on the pile. Raises SourceDownError for whatever goes wrong, without secrets."""
-    answer = Answer(panel.prefix)
+    answer, factor_names = Answer(panel.prefix), Names()
     try:
-        for delivery in means.asking.deliveries(panel.name, panel.source, request, panel.fetch_timeout):
-            answer.take(delivery)
-            pile.put(contract.rows_of(delivery, names, panel, dropped))
+        with Pile() as factors:
+            for delivery in means.asking.deliveries(panel.name, panel.source, request, panel.fetch_timeout):
+                answer.take(delivery)
+                pile.put(contract.rows_of(delivery, names, panel, dropped))
+                factors.put(contract.factors_of(delivery, factor_names, panel, dropped))
+            for laid in map(contract.products, factors.blocks()):
+                answer.take_factors(laid, factor_names.names)
     except (SourceDownError, CoolingDownError) as error:
-        raise SourceDownError(hide(" ".join(str(error).split()), panel.secrets)) from None
+        raise SourceDownError(_told(str(error), panel)) from None
     except Exception as error:  # a source of somebody else's may raise anything
         log.error("%s  its source failed: %s", panel.name, hide(traceback.format_exc(), panel.secrets))
-        raise SourceDownError(hide(one_line(error), panel.secrets)) from None
-    answer.failures = {name: hide(" ".join(reason.split()), panel.secrets) for name, reason in answer.failures.items()}
+        raise SourceDownError(_told(one_line(error), panel)) from None
+    answer.named = set(names.names)
+    if answer.complete:
+        useless = answer.named - {names.names[number] for number in names.usable}
+        answer.failures = dict.fromkeys(sorted(useless), "none of its rows can be used") | answer.failures
+    answer.failures = {name: _told(reason, panel) for name, reason in answer.failures.items()}
     return answer
+
+
+def _told(text: str, panel: Panel) -> str:
+    """In one line, without secrets, which may hold white space themselves."""
+    return hide(" ".join(hide(text, panel.secrets).split()), panel.secrets)
 
 
 def one_line(error: Exception) -> str:

@@ -28,7 +28,7 @@ class _Host:
     tokens: float
     filled: datetime
     troubles: int = 0  # in a row
-    until: datetime | None = None  # when it may be asked again
+    rest: tuple[datetime, datetime] | None = None  # from when to when it is left alone
     reason: str = ""
 
 
@@ -56,8 +56,9 @@ class Manners:
         """Wait until the host may be asked once more. Raises CoolingDownError at once while it is left alone."""
         with self._lock:
             known, now = self._host(host), self._clock()
-            if known.until is not None and now < known.until:
-                raise CoolingDownError(f"{known.reason}; {host} is asked again at {known.until:%H:%M:%S}Z")
+            # Before the rest began only where clocks have been set back, maybe by days.
+            if known.rest is not None and known.rest[0] <= now < known.rest[1]:
+                raise CoolingDownError(f"{known.reason}; {host} is asked again at {known.rest[1]:%H:%M:%S}Z")
             passed = max(0.0, (now - known.filled).total_seconds())
             known.tokens = min(self._burst, known.tokens + passed * self._rate) - 1.0
             known.filled = now
@@ -72,14 +73,16 @@ class Manners:
             cool = min(FIRST_COOL_DOWN * 2.0**known.troubles, LONGEST_COOL_DOWN) * (1 + JITTER * self._rng.random())
             until = now + max(cool, min(retry_after or timedelta(0), LONGEST_OBEYED))
             known.troubles = min(known.troubles + 1, 16)
-            known.until = until if known.until is None else max(known.until, until)
+            if known.rest is not None and known.rest[0] <= now:
+                until = max(until, known.rest[1])
+            known.rest = (now, until)
             known.reason = reason
 
     def answered(self, host: str) -> None:
         """The host is well again."""
         with self._lock:
             known = self._host(host)
-            known.troubles, known.until = 0, None
+            known.troubles, known.rest = 0, None
 
     def _host(self, name: str) -> _Host:
         return self._hosts.setdefault(name, _Host(self._burst, self._clock()))

@@ -22,7 +22,7 @@ BLOCK = 100_000  # rows given back at once, about
 
 @dataclass(frozen=True)
 class Raw:
-    """Raw of some series; a place each in all four arrays, (n,)."""
+    """Rows of some series; a place each in all four arrays, (n,)."""
 
     series: NDArray[np.int32]  # a number each
     labels: Times  # the start of the row's interval on the grid, µs
@@ -34,6 +34,11 @@ class Raw:
 
     def __getitem__(self, places: slice | NDArray[np.intp]) -> "Raw":
         return Raw(self.series[places], self.labels[places], self.times[places], self.values[places])
+
+    def intervals(self) -> NDArray[np.intp]:
+        """Where each interval of each series begins, (k,)."""
+        new = (np.diff(self.series) != 0) | (np.diff(self.labels) != 0)
+        return np.flatnonzero(np.concatenate([[len(self) > 0], new]))
 
     @classmethod
     def concatenated(cls, parts: "list[Raw]") -> "Raw":
@@ -91,7 +96,7 @@ class Pile:
                 np.array(series, np.int32), np.array(labels, np.int64), np.array(times, np.int64), np.array(values)
             )
             rows = Raw.concatenated([rest, read])
-            end = int(_starts(rows)[-1])  # of the last interval: more of it may come
+            end = int(rows.intervals()[-1])  # of the last interval: more of it may come
             yield from [rows[:end]] if end else []
             rest = rows[end:]
         yield rest
@@ -99,7 +104,7 @@ class Pile:
     def _from_memory(self) -> Iterator[Raw]:
         rows = Raw.concatenated([NONE, *self._parts])
         rows = rows[np.lexsort((rows.times, rows.labels, rows.series))]
-        starts = np.append(_starts(rows), len(rows))
+        starts = np.append(rows.intervals(), len(rows))
         first = 0
         while first < len(rows):
             last = int(starts[min(int(np.searchsorted(starts, first + self.block)), len(starts) - 1)])
@@ -114,9 +119,3 @@ class Pile:
             columns = (part.series.tolist(), part.labels.tolist(), part.times.tolist(), part.values.tolist())
             self._disk.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", zip(*columns, strict=True))
         self._parts, self._waiting = [], 0
-
-
-def _starts(rows: Raw) -> NDArray[np.intp]:
-    """Where a new interval begins, (k,)."""
-    new = (np.diff(rows.series) != 0) | (np.diff(rows.labels) != 0)
-    return np.flatnonzero(np.concatenate([[len(rows) > 0], new]))

@@ -1,5 +1,6 @@
 """Storing what a fetch brought: what of it is new or changed, which series failed, and where the source stands."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sqlalchemy.orm import Session
 
 from db import queries
 from db.queries import Pair
 from db.schema import Series
 from db.times import MICROSECOND, from_us
-from jobs import calendars, contract
+from jobs import contract
 from jobs.calendars import Times
 from jobs.contract import Laid
 from jobs.panel import Panel
@@ -22,7 +22,8 @@ from jobs.sources.base import Delivery, Request
 from models.arrays import Array
 
 NEIGHBOURS = 30  # intervals before the first value brought, whose values it is judged by
-SAME = 1e-9  # of two factors, at most this far apart
+SAME = 1e-9  # of two factors, at most this far apart, relatively
+TOLD = 10  # series that share a reason
 
 Known = tuple[Times, Array]  # the stored values of one series, in order of time
 
@@ -57,9 +58,12 @@ class Fetched:
         return sum(brought.revised for brought in self.series.values())
 
     def __str__(self) -> str:
-        counts = {"new": self.new, "revised": self.revised, **self.dropped}
-        told = [f"{count:,} {what}" for what, count in counts.items() if count or what == "new"]
+        told = [f"{self.new:,} new", *([f"{self.revised:,} revised"] if self.revised else []), *self.dropped_told()]
         return "; ".join([", ".join(told), *failures_told(self.failures)])
+
+    def dropped_told(self) -> list[str]:
+        """How many rows counted for nothing, and why, in words."""
+        return [f"{count:,} {what}" for what, count in self.dropped.items() if count]
 
 
 def failures_told(failures: Mapping[str, str]) -> list[str]:
@@ -67,7 +71,12 @@ def failures_told(failures: Mapping[str, str]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, reason in failures.items():
         names.setdefault(reason, []).append(name)
-    return [f"{', '.join(sharing)}: {reason}" for reason, sharing in names.items()]
+    return [f"{_listed(sharing)}: {reason}" for reason, sharing in names.items()]
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - TOLD
+    return ", ".join(names[:TOLD]) + (f" and {more:,} more" if more > 0 else "")
 
 
 @dataclass
@@ -77,20 +86,27 @@ class Answer:
     prefix: str
     named: set[str] = field(default_factory=set)  # series that came with rows
     failures: dict[str, str] = field(default_factory=dict)
-    factors: "dict[str, list[pd.Series[float]]]" = field(default_factory=dict)
+    factors: dict[str, tuple[Times, Array]] = field(default_factory=dict)
     complete: bool = True
     unchanged: bool = False
     state: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, delivery: Delivery) -> None:
         """Take one more delivery in."""
-        self.named |= {self.prefix + name for name, values in delivery.values.items() if len(values)}
         self.failures |= {self.prefix + name: reason for name, reason in delivery.failures.items()}
-        for name, factors in delivery.factors.items():
-            self.factors.setdefault(self.prefix + name, []).append(factors)
         self.complete &= delivery.complete
         self.unchanged |= delivery.unchanged
         self.state = delivery.state
+
+    def take_factors(self, laid: Laid, names: list[str]) -> None:
+        """Take factors on the grid in, of series by number."""
+        for number in np.unique(laid.series).tolist():
+            mine = laid.series == number
+            before = self.factors.get(names[number], (np.zeros(0, np.int64), np.zeros(0)))
+            self.factors[names[number]] = (
+                np.concatenate([before[0], laid.times[mine]]),
+                np.concatenate([before[1], laid.values[mine]]),
+            )
 
 
 class Storing:
@@ -102,17 +118,20 @@ class Storing:
         self._request = request
         self._answer = answer
         self._names = names  # of the series, by the numbers that batches give them
-        self._held: set[str] = set()  # series that came back, and wait for the next fetch
+        self._held: set[str] = set()  # series with rows that are not stored, and have to be brought again
 
     def keep(self, session: Session, batch: Laid, observed_at: datetime) -> None:
         """Store those values of a batch that are new or changed, and the factors of their series."""
         numbers, starts = np.unique(batch.series, return_index=True)
         names = [self._names[number] for number in numbers.tolist()]
         series = self._series(session, names)
-        known = self._known(session, [each.id for each in series.values()], batch)
+        known = self._known(session, [each.id for each in series.values()], batch, observed_at)
         for name, start, end in zip(names, starts.tolist(), [*starts[1:].tolist(), len(batch)], strict=True):
-            if name in series:
+            if name in series and name not in self._answer.failures:
                 self._keep(session, series[name], batch[start:end], known.get(series[name].id), observed_at)
+            else:
+                self.fetched.dropped["of series that failed"] += end - start
+                self._held |= {name} & set(self._answer.failures)
 
     def end(self, session: Session, observed_at: datetime, options: str) -> None:
         """Note which series failed and which did not, and where the source stands. After the last batch."""
@@ -135,8 +154,9 @@ class Storing:
         if all_failing:  # the whole source was down, and is not any more
             for name in silent - set(answer.failures):
                 known[name].failing_since = known[name].failure = None
-        state = {} if self._held else dict(answer.state)
-        queries.keep_source_state(session, self._panel.name, options, state)
+        if self.fetched.served:  # else it stands where it stood
+            state = {} if self._held else dict(answer.state)
+            queries.keep_source_state(session, self._panel.name, options, state)
 
     def _series(self, session: Session, names: list[str]) -> dict[str, Series]:
         """The panel's series of these names, made where there is none; without those that another panel has."""
@@ -152,10 +172,10 @@ class Storing:
             found[name] = each or queries.add_series(session, name, self._panel.name)
         return found
 
-    def _known(self, session: Session, ids: list[int], batch: Laid) -> dict[int, Known]:
-        """What is stored of some series about the times of a batch, by id."""
+    def _known(self, session: Session, ids: list[int], batch: Laid, as_of: datetime) -> dict[int, Known]:
+        """What is known of some series about the times of a batch, by id."""
         start = int(batch.times.min()) - NEIGHBOURS * (self._panel.interval // MICROSECOND)
-        rows = queries.stored_values(session, ids, start=start, end=int(batch.times.max()))
+        rows = queries.stored_values(session, ids, as_of=as_of, start=start, end=int(batch.times.max()))
         if not rows:
             return {}
         which, times, values = zip(*rows, strict=True)
@@ -166,8 +186,6 @@ class Storing:
         return dict(zip(numbers.tolist(), parts, strict=True))
 
     def _keep(self, session: Session, series: Series, laid: Laid, known: Known | None, observed_at: datetime) -> None:
-        if series.name in self._answer.failures:
-            return
         if self._came_back(series, laid):
             self._held.add(series.name)
             self.fetched.dropped["held until all since the series broke off is asked for"] += len(laid)
@@ -189,6 +207,8 @@ class Storing:
 
     def _came_back(self, series: Series, laid: Laid) -> bool:
         """Whether a series that failed begins anew after a hole, which the source has not been asked about."""
+        if series.name in self._held or series.name in self.fetched.series:  # another batch of it told
+            return series.name in self._held
         newest = self._request.newest.get(series.name.removeprefix(self._panel.prefix))
         since = self._request.since
         if series.failure is None or newest is None or since is None or newest >= since:
@@ -208,14 +228,8 @@ class Storing:
         if delivered is None:
             return []
         known = dict(queries.factors(session, series.id, as_of=as_of))
-        found: dict[int, float] = {}
-        for factors in delivered:
-            index = pd.DatetimeIndex(factors.index)
-            labels = calendars.labels(
-                index, self._panel.interval, self._panel.months, self._panel.offset, self._panel.tz or index.tz
-            )
-            found |= dict(zip(labels.tolist(), factors.tolist(), strict=True))
-        return [(ts, factor) for ts, factor in found.items() if abs(known.get(ts, 1.0) - factor) > SAME]
+        pairs = zip(*(column.tolist() for column in delivered), strict=True)
+        return [(ts, factor) for ts, factor in pairs if not math.isclose(known.get(ts, 1.0), factor, rel_tol=SAME)]
 
 
 def mark(series: Series, reason: str, now: datetime) -> None:

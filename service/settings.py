@@ -311,6 +311,11 @@ def _check_times(key: str, table: PanelSettings) -> None:
             f"{key}.offset = {durations.told(table.offset)}: expected less than the interval, which is {told}, and that"
             " below a day"
         )
+    if table.aggregate != "last" and not months and interval > DAY:
+        raise SettingsError(
+            f"{key}.aggregate = {table.aggregate}: of an interval of {told} each date has a value of its own; expected"
+            " last, or an interval of 1d at most or of calendar months"
+        )
     if table.calendar is not None and (months or interval > DAY):
         raise SettingsError(f"{key}.calendar = {table.calendar}: an interval of {told} has none; expected 1d at most")
     closes = table.calendar not in (None, calendars.ALWAYS)
@@ -370,6 +375,8 @@ def _filled_in(key: str, value: Any, environ: Mapping[str, str], secrets: list[s
         return [_filled_in(key, inner, environ, secrets) for inner in value]
     if not isinstance(value, str):
         return value
+    if "${" in VARIABLE.sub("", value):
+        raise SettingsError(f"{key} holds ${{ without a variable's name: expected ${{NAME}}, of letters, digits and _")
     for name in VARIABLE.findall(value):
         if not environ.get(name):
             raise SettingsError(f"{key} holds ${{{name}}}, and there is no environment variable {name}; set it")

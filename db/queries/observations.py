@@ -6,10 +6,11 @@ were brought, and read in the measure of the newest: multiplied by the factors o
 a dividend's, as far as known at that moment.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, text, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, select, type_coerce
 from sqlalchemy.orm import Session
 
 from db.schema import Factor, Observation
@@ -83,15 +84,18 @@ def add_factors(session: Session, series_id: int, pairs: Iterable[Pair], observe
         session.connection().exec_driver_sql("INSERT OR REPLACE INTO factors VALUES (?, ?, ?, ?)", rows)
 
 
-def stored_values(session: Session, series_ids: Sequence[int], *, start: int, end: int) -> list[tuple[int, int, float]]:
-    """What is known of some series from start to end, both included, in µs: (series_id, ts, value) as it was brought,
-    in order of both; of each time the newest revision.
+def stored_values(
+    session: Session, series_ids: Sequence[int], *, as_of: datetime, start: int, end: int
+) -> list[tuple[int, int, float]]:
+    """What is known of some series as of a moment, from start to end, both included, in µs: (series_id, ts, value) as
+    it was brought, in order of both.
     """
-    statement = text(
+    rows = session.connection().exec_driver_sql(
         "SELECT series_id, ts, value, max(observed_at) FROM observations"
-        " WHERE series_id IN :ids AND ts BETWEEN :start AND :end GROUP BY series_id, ts ORDER BY series_id, ts"
-    ).bindparams(bindparam("ids", expanding=True))
-    rows = session.execute(statement, {"ids": list(series_ids), "start": start, "end": end})
+        " WHERE series_id IN (SELECT value FROM json_each(?)) AND ts BETWEEN ? AND ? AND observed_at <= ?"
+        " GROUP BY series_id, ts ORDER BY series_id, ts",
+        (json.dumps(list(series_ids)), start, end, to_us(as_of)),
+    )
     return [(series_id, ts, value) for series_id, ts, value, _ in rows]
 
 

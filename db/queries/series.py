@@ -51,10 +51,10 @@ def newest_times(session: Session, panel: str, as_of: datetime) -> dict[int, dat
     return {series_id: from_us(ts) for series_id, ts in rows if ts is not None}
 
 
-def source_state(session: Session, panel: str, options: str) -> dict[str, Any]:
-    """Where a panel's source stands; empty where it has not been kept for these options."""
+def source_state(session: Session, panel: str, options: str) -> dict[str, Any] | None:
+    """Where a panel's source stands; None where no fetch with these options has ended well."""
     kept = session.get(SourceState, panel)
-    return kept.state if kept is not None and kept.options == options else {}
+    return kept.state if kept is not None and kept.options == options else None
 
 
 def keep_source_state(session: Session, panel: str, options: str, state: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ and changed values, times between the steps of the grid are the business of `job
 - An answer without rows is no answer, unless the source says that nothing has changed (`Delivery.unchanged`).
 - It does not wait without a limit, and asks a host through `request.manners`.
 
-A long history is brought as several deliveries, one after the other, so that memory stays flat.
+A long history is brought as several deliveries, one after the other, so that memory stays flat. None of them ends amid
+an hour that clocks repeat, where times have no zone: which pass a time belongs to shows from the rows beside it alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -71,7 +72,7 @@ class Delivery:
     unchanged: bool = False  # the source answered that nothing has changed since the last fetch
     tz: str | None = None  # the zone of times without one; None for the panel's
     # Kept with what was stored, in one transaction, and handed back by the next request; the last delivery's counts.
-    # JSON. It holds as long as the source's options are the same and not all of its series fail.
+    # JSON. It holds as long as the source's options are the same.
     state: Mapping[str, Any] = field(default_factory=dict)
 
 

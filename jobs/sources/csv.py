@@ -19,11 +19,11 @@ import pandas as pd
 
 from jobs.longfile import ID, SUFFIXES, TIME, VALUE
 from jobs.sources.base import Delivery, Request, SourceDownError
-from jobs.sources.growing import Known, StartAnewError, state_of
-from jobs.sources.reading import Named, Reading, near_a_repeated_hour, whole_days
-from jobs.sources.rows import check_time_format
-from jobs.sources.table import Layout, Rows
-from jobs.sources.textfile import unreadable
+from jobs.sources.parts.growing import Known, StartAnewError, state_of
+from jobs.sources.parts.reading import Named, Reading, near_a_repeated_hour, whole_days
+from jobs.sources.parts.rows import check_time_format
+from jobs.sources.parts.table import Layout, Rows
+from jobs.sources.parts.textfile import unreadable
 
 AT_ONCE = 250_000  # values in a delivery, about
 PATTERN = re.compile(r"[*?[]")

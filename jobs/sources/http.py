@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from jobs.sources.base import Delivery, Request, SourceDownError
-from jobs.sources.documents import (
+from jobs.sources.parts.documents import (
     Format,
     Layout,
     csv_columns,
@@ -27,8 +27,8 @@ from jobs.sources.documents import (
     json_columns,
     read_json,
 )
-from jobs.sources.rows import Columns, check_time_format, expression, series_of, time_told
-from jobs.sources.web import Answer, Web, check_headers, check_limits, check_url, next_url
+from jobs.sources.parts.rows import Columns, check_time_format, expression, series_of, time_told
+from jobs.sources.parts.web import Answer, Web, check_headers, check_limits, check_url, next_url
 
 if TYPE_CHECKING:
     import pandas as pd

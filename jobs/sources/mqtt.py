@@ -24,9 +24,9 @@ from typing import IO, Annotated, Any, Literal
 import pandas as pd
 
 from jobs.sources.base import Delivery, Request, SourceDownError
-from jobs.sources.broker import Broker, Link, Message, broker_of
-from jobs.sources.rows import Columns, check_time_format, expression, picked, series_of
-from jobs.sources.waiting import LOST, Waiting
+from jobs.sources.parts.broker import Broker, Link, Message, broker_of
+from jobs.sources.parts.rows import Columns, check_time_format, expression, picked, series_of
+from jobs.sources.parts.waiting import LOST, Waiting
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 WILDCARDS = {"+", "#"}

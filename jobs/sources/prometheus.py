@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.sources.base import Delivery, Request, SourceDownError
-from jobs.sources.web import Answer, TooLargeError, Web, check_headers, check_limits, check_url, shortened
+from jobs.sources.parts.web import Answer, TooLargeError, Web, check_headers, check_limits, check_url, shortened
 
 MOST_POINTS = 10_000  # of a series in one answer; Prometheus refuses more than 11,000
 LARGEST = 16.0  # MB of an answer; what would be larger is asked for in parts, so that memory stays flat

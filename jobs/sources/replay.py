@@ -21,9 +21,9 @@ from jobs import frequencies
 from jobs.calendars import Times
 from jobs.sources.base import Delivery, Request, SourceDownError
 from jobs.sources.csv import AT_ONCE, CsvSource
-from jobs.sources.reading import Reading, whole_days
-from jobs.sources.table import Rows
-from jobs.sources.textfile import identity_of
+from jobs.sources.parts.reading import Reading, whole_days
+from jobs.sources.parts.table import Rows
+from jobs.sources.parts.textfile import identity_of
 
 CLOSE = 1e-6  # of the panel's interval
 UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}  # seconds

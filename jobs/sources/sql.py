@@ -30,7 +30,7 @@ from db.times import from_us
 from jobs import calendars
 from jobs.secrets import hide
 from jobs.sources.base import Delivery, Request, SourceDownError
-from jobs.sources.rows import UNITS, Columns, check_time_format, series_of, time_told
+from jobs.sources.parts.rows import UNITS, Columns, check_time_format, series_of, time_told
 
 CHUNK = 100_000  # rows of a delivery
 CONNECT = 10  # seconds that making a connection may take

@@ -80,8 +80,21 @@ def test_what_is_stored_is_told_as_it_was_brought_and_of_each_time_the_newest(se
     queries.add_observations(session, series.id, [(to_us(T0 + 2 * HOUR), 9.0)], T0 + HOUR)
     queries.add_observations(session, other.id, at(2), T0)
     queries.add_factors(session, series.id, [(to_us(T0 + 3 * HOUR), 0.5)], T0)
-    found = queries.stored_values(session, [series.id, other.id], start=to_us(T0 + 2 * HOUR), end=to_us(T0 + 3 * HOUR))
+    start, end = to_us(T0 + 2 * HOUR), to_us(T0 + 3 * HOUR)
+    found = queries.stored_values(session, [series.id, other.id], as_of=T0 + 9 * HOUR, start=start, end=end)
     assert found == [(series.id, to_us(T0 + 2 * HOUR), 9.0), (series.id, *at(3)[0]), (other.id, *at(2)[0])]
+
+
+def test_what_is_stored_under_a_later_moment_is_not_known_yet(session, series):
+    """As after clocks have been set back."""
+    queries.add_observations(session, series.id, at(1), T0 + HOUR)
+    assert queries.stored_values(session, [series.id], as_of=T0, start=0, end=to_us(T0 + HOUR)) == []
+
+
+def test_what_is_stored_of_any_number_of_series_is_told(session, series):
+    queries.add_observations(session, series.id, at(1), T0)
+    ids = list(range(300_000))  # SQLite takes at most 250,000 variables, or 32,766
+    assert len(queries.stored_values(session, ids, as_of=T0, start=0, end=to_us(T0 + HOUR))) == 1
 
 
 def test_the_newest_time_of_each_series_is_told_at_once(session, series):
@@ -96,8 +109,8 @@ def test_a_source_s_state_holds_for_its_options_alone(session):
     queries.keep_source_state(session, "p", "digest", {"offset": 1})
     queries.keep_source_state(session, "p", "digest", {"offset": 2})
     assert queries.source_state(session, "p", "digest") == {"offset": 2}
-    assert queries.source_state(session, "p", "another") == {}
-    assert queries.source_state(session, "q", "digest") == {}
+    assert queries.source_state(session, "p", "another") is None
+    assert queries.source_state(session, "q", "digest") is None
 
 
 def test_what_was_learnt_later_is_not_shown(session, series):

@@ -1,5 +1,6 @@
 """Asking a source under a limit on its silence."""
 
+import asyncio
 import threading
 from datetime import timedelta
 
@@ -54,6 +55,17 @@ def test_what_the_source_raises_is_raised_where_it_was_asked(asking):
     next(deliveries)
     with pytest.raises(SourceDownError, match="no route to host"):
         next(deliveries)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_a_source_that_would_end_the_process_ends_its_request_alone(asking, error):
+    def script(request):
+        raise error
+        yield
+
+    with pytest.raises(SourceDownError, match=f"the source ended with {error.__name__} instead of an answer"):
+        list(asking.deliveries("p", Scripted(script), None, LONG))
+    assert len(list(asking.deliveries("p", Scripted(parts(2)), None, LONG))) == 2
 
 
 def test_silence_ends_with_an_error_and_the_source_is_left_alone_until_it_comes_back(asking, released):

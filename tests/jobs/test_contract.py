@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -199,6 +200,97 @@ def test_a_day_of_an_exchange_has_ended_at_its_close(lay):
     traded = {"interval": DAY, "tz": ZoneInfo("America/New_York"), "calendar": "XNYS"}
     assert lay(rows, now=close - timedelta(seconds=1), **traded)[0] == []
     assert len(lay(rows, now=close, **traded)[0]) == 1
+
+
+NEVER = ["NaT", "0001-01-01", "9999-12-31"]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("interval", [timedelta(seconds=1), timedelta(hours=1), DAY, 7 * DAY])
+def test_a_time_that_is_none_is_dropped_and_counted(panel, zone, interval):
+    index = pd.DatetimeIndex(np.array([*NEVER, "1969-12-31"], "datetime64[us]"))
+    rows = pd.Series(1.0, index=index if zone is None else index.tz_localize("UTC").tz_convert(zone))
+    dropped = Counter()
+    placed = contract.rows_of(
+        Delivery({"a": rows}), Names(), replace(panel, interval=interval, tz=ZoneInfo("UTC")), dropped
+    )
+    assert (len(placed), dropped["without a time"], dropped["not of the years 1000 to 9000"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (pd.Series(["1.5", "x"]), {"no number": 1}),
+        (pd.Series([Decimal("1.5"), None]), {"no number": 1}),
+        (pd.Series([{}, 10**400], dtype=object), {"no number": 2}),
+        (pd.Series(pd.to_datetime(["2026", "2027"])), {"no number": 2}),
+        (pd.Series([1 + 2j, 2j]), {"no number": 2}),
+        (pd.Series([1, None], dtype="Int64"), {"not finite": 1}),
+        (pd.Series([True, False]), {}),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pd.Series) else "",
+)
+def test_values_of_any_type_are_numbers_or_dropped_and_counted(panel, values, told):
+    dropped = Counter()
+    index = pd.date_range("2026-01-05", periods=2, freq="1h", tz="UTC")
+    placed = contract.rows_of(Delivery({"a": pd.Series(values.array, index=index)}), Names(), panel, dropped)
+    assert dict(+dropped) == told
+    assert len(placed) == 2 - sum(told.values())
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "half of a character \ud800"])
+def test_a_name_that_is_no_line_of_text_holds_no_other_series(panel, name):
+    dropped, names = Counter(), Names()
+    rows = pd.Series([1.0], index=pd.DatetimeIndex(["2026-01-05T00:00Z"]))
+    assert len(contract.rows_of(Delivery({name: rows, "Gas\u00a0A °C": rows}), names, panel, dropped)) == 1
+    assert (names.names, dict(+dropped)) == (["Gas\u00a0A °C"], {"under a name that is empty or no line of text": 1})
+
+
+def test_what_a_source_counts_is_told_without_secrets(panel):
+    dropped = Counter()
+    contract.rows_of(Delivery(dropped={"under hunter22": 2}), Names(), replace(panel, secrets=("hunter22",)), dropped)
+    assert dict(+dropped) == {"under ***": 2}
+
+
+# ── factors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def factors(panel):
+    """What becomes of factors of one series: by time, and what was counted."""
+
+    def of(values, times, **changes):
+        dropped, names = Counter(), Names()
+        delivery = Delivery(factors={"a": pd.Series(values, index=pd.DatetimeIndex(times))})
+        with Pile() as pile:
+            pile.put(contract.factors_of(delivery, names, replace(panel, **changes), dropped))
+            laid = [contract.products(block) for block in pile.blocks()]
+        times, values = (np.concatenate([getattr(each, part) for each in laid]) for part in ("times", "values"))
+        return dict(zip(times.astype("datetime64[us]").astype(str), values, strict=True)), dict(+dropped)
+
+    return of
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf, 1e-300, 1e300])
+def test_a_factor_that_would_spoil_all_values_before_it_is_dropped_and_counted(factors, bad):
+    found, dropped = factors([bad, 0.5], ["2026-01-05T01:00Z", "2026-01-05T02:00Z"])
+    assert list(found.values()) == [0.5]
+    assert sum(dropped.values()) == 1
+    assert next(iter(dropped)).startswith("factors ")
+
+
+def test_several_factors_in_one_interval_are_multiplied(factors):
+    times = ["2026-01-05T01:00Z", "2026-01-05T01:20Z", "2026-01-05T01:20Z"]
+    assert factors([0.5, 0.2, 0.1], times)[0] == {"2026-01-05T01:00:00.000000": pytest.approx(0.05)}
+
+
+def test_dates_of_factors_need_no_zone_and_are_the_dates_of_values(factors):
+    found, _ = factors([0.5], ["2026-01-05"], interval=DAY, tz=ZoneInfo("America/New_York"))
+    assert list(found) == ["2026-01-05T00:00:00.000000"]
+
+
+def test_naive_times_of_factors_are_in_the_panel_s_zone(factors):
+    assert list(factors([0.5], ["2026-01-05T09:00"], tz=BERLIN)[0]) == ["2026-01-05T08:00:00.000000"]
 
 
 # ── jumps ───────────────────────────────────────────────────────────────────────────────────────────────────────────

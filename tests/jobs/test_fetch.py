@@ -1,7 +1,11 @@
 """The data contract: what of a delivery becomes an observation."""
 
-from dataclasses import replace
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,9 +17,12 @@ from sqlalchemy import text
 
 from db import engine, queries
 from db.times import to_us
+from jobs.asking import Asking
 from jobs.fetch import fetch
+from jobs.pile import Pile
 from jobs.sources.base import Delivery, SourceDownError
-from tests.conftest import T0
+from jobs.storing import Storing
+from tests.conftest import T0, MemorySource
 
 
 @pytest.fixture
@@ -305,7 +312,7 @@ def test_a_source_with_other_options_starts_anew(run, source, sessions, panel, c
     assert source.requests[-1].state == {}
 
 
-def test_a_source_that_was_down_altogether_starts_anew(run, source):
+def test_a_source_that_was_down_altogether_goes_on_where_it_stood(run, source):
     source.put("a", [1])
     source.more["state"] = {"offset": 7}
     run()
@@ -314,7 +321,20 @@ def test_a_source_that_was_down_altogether_starts_anew(run, source):
         run()
     source.down = None
     run()
-    assert source.requests[-1].state == {}
+    assert source.requests[-1].state == {"offset": 7}
+
+
+def test_a_fetch_that_serves_no_series_leaves_the_source_where_it_stood(run, source):
+    source.put("a", [1])
+    source.more["state"] = {"offset": 7}
+    run()
+    source.put("a", [])
+    source.more["state"] = {"offset": 8}
+    with pytest.raises(SourceDownError):
+        run()
+    source.put("a", [1])
+    run()
+    assert source.requests[-1].state == {"offset": 7}
 
 
 def test_a_fetch_that_fails_leaves_the_source_where_it_stood(run, source):
@@ -377,7 +397,7 @@ def test_a_series_that_comes_back_after_a_hole_is_asked_for_from_where_it_broke_
     assert len(stored("b")) == 200
 
 
-def test_after_days_of_downtime_the_missing_span_is_fetched_and_no_forecast_is_invented(run, source, stored, clock):
+def test_after_days_of_downtime_the_missing_span_is_fetched(run, source, stored, clock):
     source.put("a", range(24))
     run()
     clock.advance(days=5)
@@ -409,6 +429,132 @@ def test_a_factor_that_is_known_is_not_stored_again(run, source, sessions):
     run()
     with sessions() as session:
         assert session.scalar(text("SELECT count(*) FROM factors")) == 1
+
+
+def test_factors_of_nonsense_do_not_break_a_fetch(run, source, stored):
+    source.put("a", [100, 102, 104])
+    source.more["factors"] = {"a": pd.Series([0.0, np.nan], index=source.values["a"].index[1:])}
+    assert run().dropped["factors not finite"] == 1
+    assert stored() == [100, 102, 104]
+
+
+def test_a_day_s_factor_without_a_zone_is_the_date_s(source, sessions, panel, clock, means, stored):
+    clock.advance(days=10)
+    source.values["a"] = pd.Series([100.0, 50.0], index=pd.DatetimeIndex(["2026-01-05", "2026-01-06"]))
+    source.more["factors"] = {"a": pd.Series([0.5], index=pd.DatetimeIndex(["2026-01-06"]))}
+    daily = replace(panel, interval=timedelta(days=1), tz=ZoneInfo("America/New_York"))
+    fetch(sessions, daily, clock, means)
+    assert stored() == [50, 50]
+
+
+# ── what goes wrong amid it ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_first_fetch_that_was_cut_off_amid_its_series_is_made_up_for(
+    source, sessions, panel, clock, means, stored, monkeypatch
+):
+    clock.advance(days=100)
+    for name in "abc":
+        source.put(name, range(100))
+    history = dict(source.values)
+    deliver = source.fetch
+
+    def what_was_asked_for(request):
+        source.values = {name: values[values.index >= request.start] for name, values in history.items()}
+        return deliver(request)
+
+    source.fetch = what_was_asked_for
+    keep = Storing.keep
+
+    def killed(storing, session, batch, observed_at):
+        if queries.find_series(session, "a"):
+            raise KeyboardInterrupt
+        keep(storing, session, batch, observed_at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.fetch.AT_ONCE", 50)
+        patch.setattr(Storing, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(sessions, panel, clock, means)
+    assert [len(stored(name)) for name in "abc"] == [100, 0, 0]
+    assert fetch(sessions, panel, clock, means).new == 200
+    fetch(sessions, panel, clock, means)
+    assert source.requests[-1].since == history["a"].index[-11]
+
+
+def test_a_source_with_other_options_is_asked_for_all_that_the_panel_uses(run, source, sessions, panel, clock, means):
+    """A query may name more series than before, whose history nobody has asked for."""
+    source.put("a", range(20))
+    run()
+    run()
+    fetch(sessions, replace(panel, tz=ZoneInfo("Asia/Seoul")), clock, means)
+    assert source.requests[-1].since == clock() - panel.train_window
+
+
+def test_a_new_token_is_no_other_option(source, sessions, panel, clock, means):
+    clock.advance(days=10)
+
+    @dataclass
+    class Keyed(MemorySource):
+        key: str = ""
+
+    source.put("a", range(20))
+    for key in ("hunter22", "swordfish"):
+        keyed = Keyed(source.values, key=key)
+        fetch(sessions, replace(panel, source=keyed, secrets=(key,)), clock, replace(means, asking=Asking()))
+    assert keyed.requests[-1].since == source.values["a"].index[-11]
+
+
+def test_values_from_a_clock_that_ran_ahead_are_learnt_again_once_it_is_set_back(run, source, stored, clock):
+    source.put("a", [1, 2, 3])
+    run()
+    clock.advance(days=-3)
+    assert stored() == []
+    assert run().new == 3
+    assert stored() == [1, 2, 3]
+    assert run().new == 0
+
+
+def test_of_a_series_that_came_back_long_after_all_parts_are_judged_alike(run, source, stored, clock, monkeypatch):
+    monkeypatch.setattr("jobs.fetch.AT_ONCE", 10)
+    source.put("a", range(100))
+    source.put("b", range(3))
+    run()
+    del source.values["b"]
+    run()
+    source.values["b"] = source.values["a"]
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.fetch.Pile", partial(Pile, block=10))
+        run()
+    assert len(stored("b")) == 100
+
+
+def test_a_series_without_a_row_that_can_be_used_fails(run, source, stored):
+    source.put("a", [1, 2])
+    source.put("b", [1, 2])
+    run()
+    source.put("a", [np.nan, np.inf])
+    fetched = run()
+    assert fetched.failures == {"a": "none of its rows can be used"}
+    assert fetched.dropped["not finite"] == 2
+    assert stored() == [1, 2]
+
+
+def test_rows_of_a_series_that_failed_are_not_stored_and_counted(run, source, stored):
+    source.put("a", [1])
+    source.put("b", [1, 2])
+    source.failures["b"] = "its second page was cut off"
+    source.more["state"] = {"offset": 7}
+    assert run().dropped["of series that failed"] == 2
+    assert stored("b") == []
+    run()
+    assert source.requests[-1].state == {}  # they are to be brought again
+
+
+def test_of_many_series_that_fail_alike_some_are_named_and_the_others_counted(run, source):
+    source.failures = {f"s{k:03}": "too many requests" for k in range(1000)}
+    with pytest.raises(SourceDownError, match=r"^s000, .*, s009 and 990 more: too many requests$"):
+        run()
 
 
 # ── jumps, secrets, trying ──────────────────────────────────────────────────────────────────────────────────────────
@@ -474,6 +620,24 @@ def test_a_trial_tells_what_would_come_and_stores_nothing(source, sessions, pane
         assert queries.find_series(session, "a") is None
 
 
+def test_a_trial_leaves_a_database_as_it_is(run, source, sessions, panel, clock, means, url, monkeypatch):
+    def dump():
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            return list(connection.iterdump())
+
+    source.put("a", range(20))
+    run()
+    before = dump()
+    monkeypatch.setattr("jobs.fetch.AT_ONCE", 5)  # in several transactions
+    source.put("a", range(1, 30))
+    source.put("b", range(30))
+    source.failures["c"] = "unknown symbol"
+    source.more |= {"state": {"offset": 7}, "factors": {"b": pd.Series([0.5], index=source.values["b"].index[3:4])}}
+    fetched = fetch(sessions, panel, clock, means, store=False)
+    assert (fetched.new, fetched.revised, fetched.failures) == (39, 20, {"c": "unknown symbol"})
+    assert dump() == before
+
+
 def test_a_trial_that_fails_marks_nothing(run, source, sessions, panel, clock, means):
     source.put("a", [1])
     run()
@@ -486,77 +650,146 @@ def test_a_trial_that_fails_marks_nothing(run, source, sessions, panel, clock, m
 
 # ── laws ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-HISTORY = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3), st.integers(0, 99)), min_size=1, max_size=30)
+
+@pytest.fixture(scope="module")
+def new_sessions(tmp_path_factory):
+    """Sessions on a new database each time: a copy of an empty one, which is quicker than to migrate it anew."""
+    folder = tmp_path_factory.mktemp("databases")
+    empty, path = folder / "empty.db", folder / "test.db"
+    made = engine.writer(f"sqlite:///{empty}")
+    engine.migrate(made)
+    made.dispose()
+
+    def copied():
+        shutil.copy(empty, path)
+        return engine.sessions(engine.writer(f"sqlite:///{path}"))
+
+    return copied
+
+
+# Rows of a series, at a quarter of an hour
+HISTORY = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.integers(0, 3), st.floats(-1e9, 1e9)),
+    min_size=1,
+    max_size=30,
+)
+AGGREGATE = st.sampled_from(["last", "mean", "sum"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(history=HISTORY, rng=st.randoms(use_true_random=False), aggregate=st.sampled_from(["last", "mean", "sum"]))
+@given(history=HISTORY, rng=st.randoms(use_true_random=False), aggregate=AGGREGATE)
 def test_whatever_comes_late_twice_revised_or_reordered_ends_in_the_same_view(
-    history, rng, aggregate, panel, source, clock, means, tmp_path_factory
+    history, rng, aggregate, panel, source, clock, means, new_sessions
 ):
-    """A history of rows (hour, quarter, value): of one time the later value is its revision. It is brought at once; and
-    piecemeal, whole intervals at a time, some of them again, in any order, several parts a fetch.
+    """Of one time the later value of a history is its revision. It is brought at once; and piecemeal, whole intervals
+    at a time, some of them again, in any order, several parts a fetch.
     """
-    rows = {}
-    for hour, quarter, value in history:
-        rows[hour, quarter] = float(value)
-    final = [(hour, quarter, value) for (hour, quarter), value in rows.items()]
+    final = {(name, hour, quarter): value for name, hour, quarter, value in history}
     pieces = []
-    for hour in sorted({hour for hour, _, _ in history}):
-        whole = [row for row in final if row[0] == hour]
-        outdated = [(h, q, value + 1000) for h, q, value in whole]
+    for interval in sorted({key[:2] for key in final}):
+        whole = [(*key, value) for key, value in final.items() if key[:2] == interval]
+        outdated = [(*key, value + 1000) for *key, value in whole]
         pieces.append([rng.choice([whole, outdated, outdated[:1]]) for _ in range(rng.randint(0, 2))] + [whole])
     order = [k for k, piece in enumerate(pieces) for _ in piece]
     rng.shuffle(order)
-    queues = [list(piece) for piece in pieces]
-    fetches = [[rng.sample(part, len(part)) for part in [queues[k].pop(0)]] for k in order]
-    panel = replace(panel, aggregate=aggregate)
-    at_once = _view(sessions_of(tmp_path_factory), panel, source, clock, means, [[final]])
-    piecemeal = _view(sessions_of(tmp_path_factory), panel, source, clock, means, fetches)
-    assert piecemeal == pytest.approx(at_once)
+    parts = [rng.sample(part, len(part)) for part in (pieces[k].pop(0) for k in order)]
+    fetches = []
+    while parts:
+        count = rng.randint(1, 3)
+        fetches.append(parts[:count])
+        parts = parts[count:]
+    panel = replace(panel, aggregate=aggregate, prefix=rng.choice(["", "x."]))
+    at_once = _view(new_sessions(), panel, source, clock, means, [[[(*key, value) for key, value in final.items()]]])
+    assert _view(new_sessions(), panel, source, clock, means, fetches) == at_once
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(history=HISTORY, parts=st.integers(1, 4), aggregate=st.sampled_from(["last", "mean", "sum"]))
-def test_in_how_many_parts_a_delivery_comes_makes_no_difference(
-    history, parts, aggregate, panel, source, clock, means, tmp_path_factory
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    history=HISTORY,
+    parts=st.integers(1, 4),
+    aggregate=AGGREGATE,
+    in_memory=st.integers(0, 20),
+    block=st.integers(1, 10),
+    at_once=st.integers(1, 10),
+)
+def test_in_how_many_parts_rows_come_and_are_stored_makes_no_difference(
+    history, parts, aggregate, in_memory, block, at_once, panel, source, clock, means, new_sessions
 ):
     panel = replace(panel, aggregate=aggregate)
-    whole = _view(sessions_of(tmp_path_factory), panel, source, clock, means, [[history]])
+    whole = _view(new_sessions(), panel, source, clock, means, [[history]])
     split = [history[k * len(history) // parts : (k + 1) * len(history) // parts] for k in range(parts)]
-    assert _view(sessions_of(tmp_path_factory), panel, source, clock, means, [split]) == whole
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.fetch.Pile", partial(Pile, in_memory, block))
+        patch.setattr("jobs.fetch.AT_ONCE", at_once)
+        assert _view(new_sessions(), panel, source, clock, means, [split]) == whole
 
 
-def sessions_of(tmp_path_factory):
-    write_engine = engine.writer(f"sqlite:///{tmp_path_factory.mktemp('db')}/test.db")
-    engine.migrate(write_engine)
-    return engine.sessions(write_engine)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(
+    prices=st.lists(st.floats(1, 1000), min_size=2, max_size=8),
+    splits=st.dictionaries(st.integers(1, 7), st.sampled_from([0.5, 0.25, 2.0, 1 / 3]), max_size=3),
+)
+def test_prices_as_of_any_moment_are_in_the_measure_of_the_splits_known_then(
+    prices, splits, panel, clock, means, new_sessions
+):
+    sessions, source, start = new_sessions(), MemorySource(), clock()
+    expected = {}
+    for now in range(1, len(prices)):  # the bar that forms may begin with a split
+        clock.now = T0 + timedelta(hours=now)
+        source.put("a", prices[: now + 1])
+        factors = [splits.get(k, 1.0) for k in range(now + 1)]
+        source.more["factors"] = {"a": pd.Series(factors, index=source.values["a"].index)}
+        fetch(sessions, replace(panel, source=source), clock, means)
+        expected[clock()] = [prices[k] * np.prod(factors[k + 1 :]) for k in range(now)]
+    with sessions() as session:
+        series = queries.find_series(session, "a")
+        for moment, values in expected.items():
+            found = [value for _, value in queries.observations(session, series.id, as_of=moment)]
+            assert found == pytest.approx(values)
+    clock.now = start
+    sessions.kw["bind"].dispose()
 
 
 def _view(sessions, panel, source, clock, means, fetches):
-    """What is known after some fetches, each of some deliveries; each fetch is repeated, which must change nothing."""
+    """What is known after some fetches, each of some deliveries. The last is repeated, which must change nothing; and
+    as of each moment there is what was known then.
+    """
     start = clock()
-    deliver = type(source).fetch
 
     def parts(_request):
         for rows in brought:
-            index = pd.DatetimeIndex([T0 + timedelta(hours=hour, minutes=15 * quarter) for hour, quarter, _ in rows])
-            values = pd.Series([float(value) for *_, value in rows], index=index)
-            yield Delivery({"a": values} if rows else {}, complete=False)
+            values = {}
+            for name, hour, quarter, value in rows:
+                values.setdefault(name, []).append((T0 + timedelta(hours=hour, minutes=15 * quarter), value))
+            yield Delivery(
+                {
+                    name: pd.Series([value for _, value in pairs], [ts for ts, _ in pairs])
+                    for name, pairs in values.items()
+                },
+                complete=False,
+            )
+
+    def known(as_of):
+        with sessions() as session:
+            return {
+                series.name.removeprefix(panel.prefix): queries.observations(session, series.id, as_of=as_of)
+                for series in queries.series_of_panel(session, panel.name)
+            }
 
     clock.advance(days=2)
+    views = {}
+    source.fetch = parts
     try:
-        source.fetch = parts
         for brought in fetches:  # noqa: B007  the source above brings them
             fetch(sessions, panel, clock, means)
+            views[clock()] = known(clock())
             clock.advance(seconds=1)
-            again = fetch(sessions, panel, clock, means)
-            assert (again.new, again.revised) == (0, 0)
-            clock.advance(seconds=1)
-        with sessions() as session:
-            series = queries.find_series(session, "a")
-            return dict(queries.observations(session, series.id, as_of=clock()))
+        again = fetch(sessions, panel, clock, means)
+        assert (again.new, again.revised) == (0, 0)
+        for moment, view in views.items():
+            assert {name: pairs for name, pairs in known(moment).items() if pairs} == view
+        return view
     finally:
-        source.fetch = deliver.__get__(source)
+        del source.fetch
         clock.now = start
         sessions.kw["bind"].dispose()

@@ -59,6 +59,19 @@ def test_a_new_observation_gives_a_new_forecast(sessions, panel, source, clock, 
     assert len(ledger(sessions)) == 2
 
 
+def test_after_days_of_downtime_no_forecast_is_invented_and_scores_go_on(sessions, panel, source, clock, means, ready):
+    """Issued after hour 299; away for five days. That one is scored, and one more follows the newest hour."""
+    walk = np.random.default_rng(0).normal(size=420).cumsum()
+    forecast(sessions, panel, clock)
+    clock.advance(days=5)
+    source.put("a", walk)
+    assert fetch(sessions, panel, clock, means).new == 120
+    assert score(sessions, panel, clock) == 3
+    forecast(sessions, panel, clock)
+    cutoffs = [made.cutoff for made, _ in ledger(sessions)]
+    assert cutoffs == [source.values["a"].index[-1], source.values["a"].index[299]]
+
+
 def test_a_series_that_was_not_there_at_the_fit_is_forecast_from_its_first_value(
     sessions, panel, source, clock, means, ready
 ):

@@ -104,5 +104,16 @@ def test_rests_differ_from_daemon_to_daemon(time):
     for seed in range(5):
         manners = Manners(time.clock, random.Random(seed), time.sleep)
         manners.troubled("a", "down", None)
-        until.add(manners._hosts["a"].until)
+        until.add(manners._hosts["a"].rest)
     assert len(until) == 5
+
+
+def test_a_clock_that_is_set_back_by_days_does_not_leave_a_host_alone_for_days(manners, time):
+    manners.troubled("a", "down")
+    time.now -= timedelta(days=10)
+    manners.ask("a")
+    manners.troubled("a", "down")
+    with pytest.raises(CoolingDownError):
+        manners.ask("a")
+    time.now += timedelta(minutes=1)
+    manners.ask("a")

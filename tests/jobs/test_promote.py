@@ -22,7 +22,7 @@ def refitted(sessions, panel, source, clock, means):
     manual = replace(panel, promote="manual")
     refit(sessions, manual, clock(), fit)
     refit(sessions, manual, clock(), fit)
-    refit(sessions, manual, clock(), lambda task: replace(fit(task), promoted=False))
+    refit(sessions, manual, clock(), lambda task: replace(fit(task), accepted=False))
     return manual
 
 

@@ -59,7 +59,7 @@ def lived(sessions, tmp_path):
             refit(sessions, panel, moment, fit)
         if n < 32:
             forecast(sessions, panel, lambda moment=moment: moment)
-    refit(sessions, panel, moment, lambda task: replace(fit(task), promoted=True))
+    refit(sessions, panel, moment, lambda task: replace(fit(task), accepted=True))
 
 
 @pytest.fixture

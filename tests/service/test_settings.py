@@ -187,6 +187,14 @@ def test_an_override_of_one_key_leaves_the_others(read):
         ),
         (PANEL + 'fetch_every = "daily"\n', "panels.p.fetch_every = 'daily': expected a duration"),
         (PANEL + 'offset = "90m"\n', "panels.p.offset = 90m: expected less than the interval, which is 1h"),
+        (
+            PANEL.replace("1h", "7d") + 'aggregate = "sum"\n',
+            "panels.p.aggregate = sum: of an interval of 1w each date has a value of its own; expected last, or an",
+        ),
+        (
+            PANEL.replace('"a.csv"', '"${MY-FOLDER}/a.csv"'),
+            "panels.p.source.path holds ${ without a variable's name: expected ${NAME}, of letters, digits and _",
+        ),
         (PANEL + 'aggregate = "median"\n', "panels.p.aggregate = 'median': input should be 'last', 'mean' or 'sum'"),
         (PANEL + 'fill = "next"\n', "panels.p.fill = 'next': input should be 'last', 'linear' or 'zero'"),
         (PANEL + "max_gap = -1\n", "panels.p.max_gap = -1: input should be greater than or equal to 0"),

@@ -61,9 +61,11 @@ def _wait_until_ready(process, address):
     raise AssertionError("prometheus is not ready after 10 s")
 
 
-def push(url, metric, samples):
+def push(url, metric, samples, **labels):
     """Write (time, value) pairs, as another Prometheus would: in protobuf, packed by snappy."""
-    series = _field(1, _field(1, b"__name__") + _field(2, metric.encode())) + b"".join(map(_sample, samples))
+    named = sorted({"__name__": metric, **labels}.items())
+    series = b"".join(_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in named)
+    series += b"".join(map(_sample, samples))
     headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
     with httpx2.Client(trust_env=False) as client:
         client.post(f"{url}/api/v1/write", content=_packed(_field(1, series)), headers=headers).raise_for_status()

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs import parquet
-from jobs.sources import csv, growing, textfile
+from jobs.sources import csv
 from jobs.sources.base import SourceDownError
 from jobs.sources.csv import CsvSource
+from jobs.sources.parts import growing, textfile
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -203,7 +204,7 @@ def test_a_long_history_comes_in_several_deliveries(read, monkeypatch):
 
 
 def test_a_long_table_of_parquet_comes_in_several_deliveries(tmp_path, fetch, monkeypatch):
-    monkeypatch.setattr("jobs.sources.reading.CELLS", 30)
+    monkeypatch.setattr("jobs.sources.parts.reading.CELLS", 30)
     monkeypatch.setattr(csv, "AT_ONCE", 10)
     frame = pd.DataFrame({"unique_id": ["a", "b"] * 50, "ds": [date(2026, 1, 1)] * 100, "y": range(100)})
     parquet.write(tmp_path / "a.parquet", frame)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -150,7 +150,7 @@ class Yahoo:
         return LocalSession(trust_env=False)
 
     def _answer(self, url):
-        page, _, symbol = url.path.rpartition("/")
+        page, _, symbol = unquote(url.path).rpartition("/")
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if page == "/v8/finance/chart":
             self.asked.append((symbol, query))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from jobs.sources.textfile import Identity
+from jobs.sources.parts.textfile import Identity
 
 KEPT = 100  # files whose marks are kept though they are at rest
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from jobs.sources.base import SourceDownError
-from jobs.sources.rows import Columns, expression, picked
-from jobs.sources.web import Answer, said, shortened
+from jobs.sources.parts.rows import Columns, expression, picked
+from jobs.sources.parts.web import Answer, said, shortened
 
 USUAL_ID = "unique_id"
 CHUNK = 100_000  # rows of CSV at once

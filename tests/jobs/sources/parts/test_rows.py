@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.sources.rows import UNITS, Columns, check_time_format, expression, picked, series_of, time_told
+from jobs.sources.parts.rows import UNITS, Columns, check_time_format, expression, picked, series_of, time_told
 
 NOON = datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.manners import CoolingDownError, Manners
 from jobs.sources.base import SourceDownError
-from jobs.sources.web import Answer, TooLargeError, Web, check_headers, check_url, next_url
+from jobs.sources.parts.web import Answer, TooLargeError, Web, check_headers, check_url, next_url
 from tests.jobs.sources.servers import Reply, Site
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.sources import columns
-from jobs.sources.table import Layout, header_of, parse
+from jobs.sources.parts import columns
+from jobs.sources.parts.table import Layout, header_of, parse
 
 # ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

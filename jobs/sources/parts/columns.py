@@ -1,6 +1,6 @@
 """Columns of a file, read as times or as numbers, hundreds of thousands of rows at once.
 
-Times are written in one of the formats of `jobs.sources.rows`.
+Times are written in one of the formats of `jobs.sources.parts.rows`.
 """
 
 from datetime import timedelta, timezone
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from jobs.longfile import MISSING
-from jobs.sources.lines import Mask
-from jobs.sources.rows import CLOCKS, NAMED, OFFSET, UNITS, since_1970
+from jobs.sources.parts.lines import Mask
+from jobs.sources.parts.rows import CLOCKS, NAMED, OFFSET, UNITS, since_1970
 from models.arrays import Array
 
 NO_VALUE = sorted({form(word) for word in MISSING for form in (str, str.lower, str.upper)})

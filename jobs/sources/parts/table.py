@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from jobs.longfile import COLUMNS_TOLD, ID, SEPARATORS, TIME, VALUE
 from jobs.sources.base import SourceDownError
-from jobs.sources.columns import NO_VALUE, example, times_of, values_of
-from jobs.sources.lines import TOLD, LeftOut, Lines, Mask, Places, shortened
+from jobs.sources.parts.columns import NO_VALUE, example, times_of, values_of
+from jobs.sources.parts.lines import TOLD, LeftOut, Lines, Mask, Places, shortened
 from models.arrays import Array
 
 UNKNOWN = "\ufffd"  # stands for what is not UTF-8

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.sources.waiting import LOST, Waiting
+from jobs.sources.parts.waiting import LOST, Waiting
 
 NINE = datetime(2026, 1, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -21,9 +21,9 @@ from jobs import parquet
 from jobs.calendars import DAY, Times
 from jobs.parquet import ParquetError
 from jobs.sources.base import Request, SourceDownError
-from jobs.sources.growing import Known, Mark, StartAnewError
-from jobs.sources.table import Header, Layout, Rows, header_of, header_of_line, of_columns, parse
-from jobs.sources.textfile import Identity, TextFile, identity_of, is_parquet, opened, unreadable
+from jobs.sources.parts.growing import Known, Mark, StartAnewError
+from jobs.sources.parts.table import Header, Layout, Rows, header_of, header_of_line, of_columns, parse
+from jobs.sources.parts.textfile import Identity, TextFile, identity_of, is_parquet, opened, unreadable
 
 CELLS = 750_000  # of a parquet file that are handled at once, about
 LATE = 10  # intervals that a row may come later than others without having all read anew
