@@ -17,7 +17,7 @@ Jumps = Literal["keep", "drop"]
 
 @dataclass(frozen=True)
 class Panel:
-    """What the jobs need to know of a panel; `service.settings` makes it from the configuration."""
+    """What the jobs need to know of a panel; `service.panels` makes it from the configuration."""
 
     name: str
     source: Source

@@ -28,8 +28,9 @@ from jobs.refit import refit as refit_job
 from jobs.runner import run as run_job
 from jobs.secrets import hide
 from service import answers, backtest, champions, daemon, durations, scores, sources
+from service.complaints import SettingsError
 from service.daemon import utc_now
-from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings, SettingsError
+from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings
 from service.shapes import SeriesAnswer
 from service.terminal import (
     Config,

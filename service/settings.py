@@ -4,152 +4,39 @@ either.
 Whatever is wrong becomes one SettingsError, whose single line names the key, the value and what would be accepted.
 """
 
-import dataclasses
-import difflib
 import os
-import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from db.engine import DatabaseUnusableError, sqlite_path
-from jobs import calendars, exchanges, sources
-from jobs.calendars import DAY
-from jobs.panel import Aggregate, Fill, Jumps, Panel, Promote
-from jobs.secrets import hide
-from jobs.sources.base import Source
-from models.panel import values_needed
-from service import durations
-from service.durations import Interval
+from jobs.panel import Panel
+from service.complaints import SettingsError, meant
+from service.panels import Duration, PanelSettings, Table, panel_of
 
 PREFIX = "ROLLCAST_"
 CONFIG_VARIABLE = "ROLLCAST_CONFIG"
 CONFIG_NAME = "rollcast.toml"
 DEFAULT_FILE = Path(__file__).parent / "default.toml"
-NEVER = "never"
-INTERVALS_OF_HISTORY = 5000
-AFTER_CLOSE = re.compile(r"(\d+\s*[smhd]) after (?:the )?close")
-VARIABLE = re.compile(r"\$\{(\w+)\}")  # in a source's options: a value from the environment
 
 
-class SettingsError(Exception):
-    """The configuration cannot be used; one line says which key, what it holds, and what would be accepted."""
-
-
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"expected {durations.ACCEPTED}")
-    return durations.parse(value)
-
-
-def _expiry(value: object) -> timedelta | Literal["never"]:
-    return "never" if value == NEVER else _duration(value)
-
-
-@dataclasses.dataclass(frozen=True)
-class AfterClose:
-    """So long after each session's close."""
-
-    delay: timedelta
-
-
-def _interval(value: object) -> Interval:
-    if not isinstance(value, str):
-        raise ValueError(f"expected {durations.INTERVALS}")
-    return durations.parse_interval(value)
-
-
-def _every(value: object) -> timedelta | AfterClose:
-    after = AFTER_CLOSE.fullmatch(value.strip()) if isinstance(value, str) else None
-    return AfterClose(durations.parse(after[1])) if after else _duration(value)
-
-
-def _zone(value: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(value))
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("expected a time zone, as in Europe/Berlin or UTC") from error
-
-
-def _calendar(value: object) -> str:
-    exchanges.check(str(value))
-    return str(value)
-
-
-def _levels(value: object) -> object:
-    """A variable holds a list as text: 80,95 or [80, 95]."""
-    return value.strip("[] ").split(",") if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Every = Annotated[timedelta | AfterClose, PlainValidator(_every)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ApiSettings(_Table):
+class ApiSettings(Table):
     """Where the read API listens."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8765
 
 
-class DatabaseSettings(_Table):
+class DatabaseSettings(Table):
     """Which database; by default a file in the data folder."""
 
     url: str | None = None
-
-
-class PanelSettings(_Table):
-    """One panel's table."""
-
-    source: dict[str, Any]
-    interval: Annotated[Interval, PlainValidator(_interval)]
-    horizon: int = Field(ge=1, le=10_000)
-    tz: Annotated[ZoneInfo, PlainValidator(_zone)] | None = None
-    calendar: Annotated[str, PlainValidator(_calendar)] | None = None
-    fetch_every: Every | None = None
-    fetch_timeout: Duration = timedelta(minutes=2)
-    settle: Duration | None = None
-    overlap: Duration | None = None
-    offset: Duration | None = None
-    aggregate: Aggregate = "last"
-    fill: Fill = "last"
-    max_gap: int | None = Field(None, ge=0)
-    jumps: Jumps = "keep"
-    refit_every: Every = DAY
-    train_window: Duration | None = None
-    expire_after: Annotated[timedelta | Literal["never"], BeforeValidator(_expiry)] | None = None
-    levels: Annotated[list[Annotated[int, Field(ge=1, le=99)]], BeforeValidator(_levels), Field(min_length=1)] = [
-        80,
-        95,
-    ]
-    promote: Promote = "managed"
-    keep_forecasts: Duration | None = None
-    keep_observations: Duration | None = None
-    keep_models: Duration | None = None
-    seed: int = Field(0, ge=0)
-    prefix: str = ""
 
 
 class Settings(BaseSettings):
@@ -194,7 +81,7 @@ class Settings(BaseSettings):
 
     def build_panels(self) -> list[Panel]:
         """The panels as the jobs take them. Raises SettingsError."""
-        return [_panel(name, table, self._file.parent, self._environ) for name, table in self.panels.items()]
+        return [panel_of(name, table, self._file.parent, self._environ) for name, table in self.panels.items()]
 
 
 def find_file(option: Path | None, environ: Mapping[str, str], folder: Path) -> Path:
@@ -225,7 +112,7 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
         ours = variable.upper().startswith(PREFIX) and variable != CONFIG_VARIABLE
         if ours and first not in Settings.model_fields and f"${{{variable}}}" not in repr(content):
             known = [PREFIX + name.upper() for name in Settings.model_fields]
-            raise SettingsError(f"{variable} is no variable of Rollcast; {_meant(variable, known)}")
+            raise SettingsError(f"{variable} is no variable of Rollcast; {meant(variable, known)}")
     if file != DEFAULT_FILE and isinstance(content.get("data_dir", "data"), str):
         content["data_dir"] = str(file.parent.absolute() / content.get("data_dir", "data"))
     try:
@@ -242,148 +129,6 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _panel(name: str, table: PanelSettings, folder: Path, environ: Mapping[str, str]) -> Panel:
-    expire_after = timedelta.max if table.expire_after == NEVER else table.expire_after
-    assert not isinstance(expire_after, str)  # noqa: S101  for the type checker: NEVER is the only text
-    key = f"panels.{name}"
-    interval, months = table.interval.length, table.interval.months
-    _check_times(key, table)
-    a_step = _time_a_step(table)
-    train_window = table.train_window or min(INTERVALS_OF_HISTORY * a_step, durations.LONGEST)
-    needed = values_needed(table.horizon)
-    if train_window < needed * a_step:
-        raise SettingsError(
-            f"{key}.train_window = {durations.told(train_window)}: a first fit of horizon {table.horizon} needs"
-            f" {needed} observations, which take {durations.told(needed * a_step)}"
-        )
-    source, secrets = _source(f"{key}.source", table.source, folder, environ)
-    fetch_every = table.fetch_every or min(max(interval, timedelta(seconds=10)), timedelta(hours=1))
-    return Panel(
-        name=name,
-        source=source,
-        interval=interval,
-        months=months,
-        horizon=table.horizon,
-        tz=table.tz,
-        calendar=table.calendar,
-        fetch_every=DAY if isinstance(fetch_every, AfterClose) else fetch_every,
-        fetch_after_close=fetch_every.delay if isinstance(fetch_every, AfterClose) else None,
-        fetch_timeout=table.fetch_timeout,
-        settle=table.settle or timedelta(0),
-        overlap=table.overlap,
-        offset=table.offset or timedelta(0),
-        aggregate=table.aggregate,
-        fill=table.fill,
-        max_gap=table.max_gap,
-        jumps=table.jumps,
-        refit_every=DAY if isinstance(table.refit_every, AfterClose) else table.refit_every,
-        refit_after_close=table.refit_every.delay if isinstance(table.refit_every, AfterClose) else None,
-        train_window=train_window,
-        expire_after=expire_after,
-        levels=tuple(sorted(set(table.levels))),
-        promote=table.promote,
-        keep_forecasts=table.keep_forecasts,
-        keep_observations=table.keep_observations,
-        keep_models=table.keep_models,
-        seed=table.seed,
-        prefix=table.prefix,
-        secrets=secrets,
-    )
-
-
-def _time_a_step(table: PanelSettings) -> timedelta:
-    """How much time a step takes on the average: bars of an exchange's sessions come with nights between them."""
-    interval = table.interval.length
-    if table.calendar is None or table.calendar == calendars.ALWAYS or interval >= DAY:
-        return interval
-    a_week = exchanges.steps(table.calendar, interval, table.offset or timedelta(0)).seasons[-1]
-    return 7 * DAY / a_week
-
-
-def _check_times(key: str, table: PanelSettings) -> None:
-    """Raise SettingsError where interval, grid, calendar and schedules do not go together."""
-    interval, months = table.interval.length, table.interval.months
-    told = durations.interval_told(interval, months)
-    if not months and interval > DAY and interval % DAY:
-        raise SettingsError(f"{key}.interval = {told}: above a day, expected whole days")
-    if table.offset is not None and (months or interval >= DAY or table.offset >= interval):
-        raise SettingsError(
-            f"{key}.offset = {durations.told(table.offset)}: expected less than the interval, which is {told}, and that"
-            " below a day"
-        )
-    if table.aggregate != "last" and not months and interval > DAY:
-        raise SettingsError(
-            f"{key}.aggregate = {table.aggregate}: of an interval of {told} each date has a value of its own; expected"
-            " last, or an interval of 1d at most or of calendar months"
-        )
-    if table.calendar is not None and (months or interval > DAY):
-        raise SettingsError(f"{key}.calendar = {table.calendar}: an interval of {told} has none; expected 1d at most")
-    closes = table.calendar not in (None, calendars.ALWAYS)
-    for name in ("fetch_every", "refit_every"):
-        if isinstance(getattr(table, name), AfterClose) and not closes:
-            raise SettingsError(f'{key}.{name} speaks of a close: say whose, as in calendar = "XNYS"')
-    if isinstance(table.fetch_every, AfterClose) and table.settle and table.fetch_every.delay < table.settle:
-        raise SettingsError(
-            f"{key}.fetch_every = {durations.told(table.fetch_every.delay)} after the close: the day's value counts"
-            f" only {durations.told(table.settle)} after it (settle); expected that or later"
-        )
-
-
-def _source(
-    key: str, table: Mapping[str, Any], folder: Path, environ: Mapping[str, str]
-) -> tuple[Source, tuple[str, ...]]:
-    """The source that a table describes, and the secrets in it: `type` names its class, the other keys are the class's
-    fields.
-    """
-    options = dict(table)
-    kind = options.pop("type", None)
-    try:
-        source_class = sources.load(str(kind))
-    except sources.NoSourceError as error:
-        raise SettingsError(f"{key}.type = {kind!r}: {error}") from error
-    fields = {field.name: field for field in dataclasses.fields(source_class) if field.init}
-    for option in options:
-        if option not in fields:
-            raise SettingsError(f"{key}.{option} is no option of a {kind} source; {_meant(option, fields)}")
-    secrets: list[str] = []
-    options = {option: _filled_in(f"{key}.{option}", value, environ, secrets) for option, value in options.items()}
-    try:
-        source: Any = TypeAdapter(source_class).validate_python(options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join([key, *map(str, first["loc"])])
-        if first["type"] == "missing":
-            raise SettingsError(f"{path} is missing") from error
-        message = first["msg"].removeprefix("Value error, ")
-        # The complaint about a whole table names what is wrong itself.
-        told = path if isinstance(first["input"], dict) else f"{path} = {first['input']!r}"
-        raise SettingsError(hide(f"{told}: {message}", secrets)) from None
-    for option in fields:
-        value = getattr(source, option)
-        if isinstance(value, Path):
-            setattr(source, option, folder / value)
-    if hasattr(source, "relative_to"):  # a file that is named in another way
-        source.relative_to(folder)
-    return cast(Source, source), tuple(secrets)
-
-
-def _filled_in(key: str, value: Any, environ: Mapping[str, str], secrets: list[str]) -> Any:
-    """An option's value with what `${NAME}` in it stands for, which is noted as a secret."""
-    if isinstance(value, dict):
-        return {name: _filled_in(f"{key}.{name}", inner, environ, secrets) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_filled_in(key, inner, environ, secrets) for inner in value]
-    if not isinstance(value, str):
-        return value
-    if "${" in VARIABLE.sub("", value):
-        raise SettingsError(f"{key} holds ${{ without a variable's name: expected ${{NAME}}, of letters, digits and _")
-    for name in VARIABLE.findall(value):
-        if not environ.get(name):
-            raise SettingsError(f"{key} holds ${{{name}}}, and there is no environment variable {name}; set it")
-        secrets.append(environ[name])
-    return VARIABLE.sub(lambda found: environ[found[1]], value)
-
-
 def _line(error: ValidationError, file: Path, environ: Mapping[str, str]) -> str:
     """The first of pydantic's complaints in one line."""
     first = error.errors()[0]
@@ -392,7 +137,7 @@ def _line(error: ValidationError, file: Path, environ: Mapping[str, str]) -> str
     if first["type"] == "missing":
         return f"{file}: {'.'.join(path)} is missing"
     if first["type"] == "extra_forbidden":
-        return f"{place} is no setting; {_meant(path[-1], _keys_beside(path))}"
+        return f"{place} is no setting; {meant(path[-1], _keys_beside(path))}"
     if "[key]" in first["loc"]:
         return (
             f"{file}: panel name {first['input']!r}: expected lower-case letters, digits, - and _, with a letter first"
@@ -419,9 +164,3 @@ def _keys_beside(path: list[str]) -> Iterable[str]:
             inner = get_args(annotation)[-1] if isinstance(annotation, types.GenericAlias) else annotation
             model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
     return model.model_fields
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"

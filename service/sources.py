@@ -39,7 +39,7 @@ class Option:
 
 def command(json: Json = False) -> None:
     """The sources that a panel can name, with their options."""
-    found = {name: _described(name) for name in sources.names()}
+    found = {name: described(name) for name in sources.names()}
     if json:
         listed = [{"type": name, "about": about, "options": options} for name, (about, options) in found.items()]
         sys.stdout.write(answers.to_json({"sources": listed}).decode() + "\n")
@@ -56,7 +56,7 @@ def command(json: Json = False) -> None:
     err.print("Each with an example: docs/sources.md. Any option may hold ${NAME}, a secret from the environment.")
 
 
-def _described(name: str) -> tuple[str, list[Option]]:
+def described(name: str) -> tuple[str, list[Option]]:
     """What a source is, in a line, and its options."""
     try:
         found = sources.load(name)

@@ -12,7 +12,7 @@ from jobs import contract, due, manners
 from jobs.fetch import fetch
 from jobs.sources import BUILT_IN, host, prometheus
 from jobs.sources.parts import textfile
-from service import cli, settings, sources
+from service import cli, panels, settings, sources
 from tests.jobs.sources import examples
 from tests.jobs.sources.faulty import cells
 
@@ -57,7 +57,7 @@ JOBS = [path.read_text() for path in (ROOT / "jobs").rglob("*.py")]
 
 def options_table(name):
     """The options of a source, as `rollcast sources` tells them, as a table in Markdown."""
-    _, options = sources._described(name)
+    _, options = sources.described(name)
     rows = [(f"`{option.name}`", default_told(option.default), option.help) for option in options]
     return "\n".join(f"| {' | '.join(row)} |" for row in [("option", "by default", "what it is"), ("---",) * 3, *rows])
 
@@ -82,7 +82,7 @@ def test_an_example_is_a_configuration(name, tmp_path):
 def test_the_keys_that_a_panel_may_set_are_keys_of_a_panel():
     keys = re.findall(r"^\| `(\w+)` \|", SOURCES.partition("| key |")[2].partition("###")[0], flags=re.MULTILINE)
     assert "settle" in keys
-    assert set(keys) <= set(settings.PanelSettings.model_fields)
+    assert set(keys) <= set(panels.PanelSettings.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from jobs.sources.csv import CsvSource
 from jobs.sources.host import HostSource
 from jobs.sources.yfinance import YfinanceSource
-from service.settings import DEFAULT_FILE, SettingsError, find_file, load
+from service.complaints import SettingsError
+from service.settings import DEFAULT_FILE, find_file, load
 
 PANEL = '[panels.p]\nsource = { type = "csv", path = "a.csv" }\ninterval = "1h"\nhorizon = 3\n'
 
