@@ -155,8 +155,10 @@ class Fixed:
         return seasons(self.interval, None)
 
     def numbers(self, times: Sequence[int] | Times) -> Times:
-        us = np.asarray(times, dtype=np.int64)
-        return np.asarray((us - us[0]) // (self.interval // MICROSECOND))
+        us, step = np.asarray(times, dtype=np.int64), self.interval // MICROSECOND
+        # A week that is dated a day early, before a holiday, is a week all the same.
+        early = step // 2 if self.interval > DAY else 0
+        return np.asarray((us - us[0] + early) // step)
 
     def following(self, after: int, count: int) -> list[int]:
         return [after + k * (self.interval // MICROSECOND) for k in range(1, count + 1)]

@@ -204,6 +204,12 @@ def test_a_weekend_is_no_gap_in_trading_days():
     assert Weekdays(TRADING).numbers(times).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("early", range(5))
+def test_a_week_that_is_dated_a_day_early_is_a_week_all_the_same(early):
+    fridays = [to_us(FRIDAY + k * 7 * DAY - (DAY if k == early else NO_OFFSET)) for k in range(5)]
+    assert Fixed(7 * DAY).numbers(fridays).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_after_february_comes_march_in_leap_years_too():
     assert Months(1).following(to_us(day(2028, 1, 1)), 2) == [to_us(day(2028, 2, 1)), to_us(day(2028, 3, 1))]
 
