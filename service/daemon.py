@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
-import uvicorn
-
 from db import engine
 from jobs.asking import Asking
 from jobs.fetch import Means
@@ -22,7 +20,6 @@ from jobs.manners import Manners
 from jobs.panel import Clock
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
-from service.api import create_app
 from service.settings import Settings
 
 log = logging.getLogger("rollcast")
@@ -40,6 +37,11 @@ def run(settings: Settings, clock: Clock) -> None:
 
     Raises StartError or DatabaseUnusableError where it cannot start; nothing is started then.
     """
+    # Every short command imports this file too, and would wait for these.
+    import uvicorn
+
+    from service.api import create_app
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     panels = settings.build_panels()
     lock = take_lock(settings.data_dir)
