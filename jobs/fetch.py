@@ -57,7 +57,7 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store
     issued from was committed before it, and is what the same moment shows later. Raises SourceDownError where no
     series could be had.
     """
-    now = clock()
+    now, transaction = clock(), writing if store else trying
     with reading(sessions) as session:
         request = _request(session, panel, now, means)
     fetched, names = Fetched(), Names()
@@ -65,7 +65,7 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store
         try:
             answer = _ask(panel, request, means, names, pile, fetched.dropped)
         except SourceDownError as error:
-            with (writing if store else trying)(sessions) as session:
+            with transaction(sessions) as session:
                 for series in queries.series_of_panel(session, panel.name):
                     mark(series, str(error), now)
             raise
@@ -77,7 +77,7 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store
         while more:
             following = next(batches, None)
             more = following is not None
-            with (writing if store else trying)(sessions) as session:
+            with transaction(sessions) as session:
                 observed_at = clock()
                 if batch:
                     storing.keep(session, batch, observed_at)

@@ -36,6 +36,7 @@ from service.terminal import (
     Config,
     Json,
     UsageError,
+    asked_of,
     err,
     number_told,
     out,
@@ -178,13 +179,7 @@ def status(config: Config = None, json: Json = False) -> None:
 @app.command()
 def latest(series: str, config: Config = None, json: Json = False) -> None:
     """The latest forecast of a series."""
-    settings = settings_of(config)
-    panels = {panel.name: panel for panel in settings.build_panels()}
-    with reading(settings) as sessions, sessions() as session:
-        try:
-            answer = answers.latest(session, panels, series, utc_now())
-        except answers.NoSeriesError as error:
-            raise UsageError(f"{error}; {error.hint}") from error
+    answer = asked_of(config, lambda session, panels: answers.latest(session, panels, series, utc_now()))
     if json:
         sys.stdout.write(answers.to_json(answer).decode() + "\n")
         return

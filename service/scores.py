@@ -7,7 +7,7 @@ from rich.markup import escape
 from service import answers
 from service.daemon import utc_now
 from service.shapes import ScoreAnswer, StepScoreAnswer
-from service.terminal import Config, Json, UsageError, number_told, out, reading, settings_of, table_of
+from service.terminal import Config, Json, asked_of, number_told, out, table_of
 
 SPANS = {"7d": "the last 7 days", "30d": "the last 30 days", "all": "all that is kept"}
 
@@ -17,13 +17,7 @@ def command(series: str, config: Config = None, json: Json = False) -> None:
 
     skill is 1 − MAE / naive's MAE; MASE is the mean error in units of the mean seasonal difference.
     """
-    settings = settings_of(config)
-    panels = {panel.name: panel for panel in settings.build_panels()}
-    with reading(settings) as sessions, sessions() as session:
-        try:
-            answer = answers.scores(session, panels, series, utc_now())
-        except answers.NoSeriesError as error:
-            raise UsageError(f"{error}; {error.hint}") from error
+    answer = asked_of(config, lambda session, panels: answers.scores(session, panels, series, utc_now()))
     if json:
         sys.stdout.write(answers.to_json(answer).decode() + "\n")
         return

@@ -2,21 +2,25 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
 
 from db import engine
 from db.engine import Sessions
 from jobs.panel import Panel
+from service import answers
 from service.settings import CONFIG_NAME, Settings, find_file, load
+
+Answered = TypeVar("Answered")
 
 PIPE_WIDTH = 200  # nothing is cut short for a program that reads along
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
@@ -76,6 +80,17 @@ def reading(settings: Settings) -> Iterator[Sessions]:
         raise engine.unusable(path, error) from error
     finally:
         read_engine.dispose()
+
+
+def asked_of(config: Path | None, ask: Callable[[Session, Mapping[str, Panel]], Answered]) -> Answered:
+    """What the database answers about a series. Raises UsageError where there is none of that name."""
+    settings = settings_of(config)
+    panels = {panel.name: panel for panel in settings.build_panels()}
+    with reading(settings) as sessions, sessions() as session:
+        try:
+            return ask(session, panels)
+        except answers.NoSeriesError as error:
+            raise UsageError(f"{error}; {error.hint}") from error
 
 
 def table_of(*headings: str) -> Table:
