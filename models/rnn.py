@@ -101,7 +101,8 @@ class Unrolled:
         self._recurrent, self._readout = matrices(N, N + 1 + M), matrices(L, N + 1)
         self._d_h, self._state_part, self._output_part = matrices(N, batch), matrices(N, batch), matrices(L, batch)
         self._forward = self._write_forward()
-        self._begin_backward = product(self._readout[..., :N].swapaxes(-1, -2), self._d_O[-1], self._d_h)
+        self._begin_backward = Tape()
+        self._begin_backward.product(self._readout[..., :N].swapaxes(-1, -2), self._d_O[-1], self._d_h)
         self._backward: Tape | None = None  # written when first asked for: whoever only forecasts needs none
         self._ran_forward = False
 
@@ -269,7 +270,7 @@ class Unrolled:
         # A copy, because what the last call returned may come back as this one's d_h.
         from_later = None if d_h is None else _checked("d_h", d_h, self._d_h).copy()
         self._ran_forward = False
-        self._begin_backward()
+        self._begin_backward.play()
         if from_later is not None:
             self._d_h += from_later
         self._backward.play()
