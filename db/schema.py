@@ -7,7 +7,10 @@
                  ├──< forecast_steps ──< forecast_bounds
                  ├──< pending_scores a step whose truth is not known yet
                  └──< scores         a step whose truth is known
+                        ├── score_days   sums of them by series and day of target, kept for ever
+                        └── score_steps  and by series and step
     runs                             every run of a job: due, started, ended, outcome, reason
+    events                           what happened, in the order of writing: the newest so many
     source_states                    where each panel's source stands
 
 Triggers (see the migrations) refuse every change to a row of the ledger, and to a promotion.
@@ -169,6 +172,48 @@ class Score(Base):
     error: Mapped[float]  # value − mean
     naive_error: Mapped[float]  # value − naive
     scored_at: Mapped[datetime]
+
+
+class _Sums:
+    """Absolute errors of scored steps, summed; inside: level → [how many fell inside, of how many]."""
+
+    count: Mapped[int]
+    error: Mapped[float]
+    naive_error: Mapped[float]
+    scaled_count: Mapped[int]  # of steps whose forecast has a scale
+    scaled_error: Mapped[float]
+    inside: Mapped[dict[str, Any]]
+
+
+class ScoreDay(_Sums, Base):
+    """The sums of a series over the targets of one UTC day; they stay when the scores themselves are forgotten."""
+
+    __tablename__ = "score_days"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    day: Mapped[datetime] = mapped_column(primary_key=True)  # its midnight
+
+
+class ScoreStep(_Sums, Base):
+    """The sums of a series over all targets at one step; they stay likewise."""
+
+    __tablename__ = "score_steps"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  likewise
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Event(Base):
+    """Something that happened, for those who watch. kind: observation, forecast, score, refit or state."""
+
+    __tablename__ = "events"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  an id is never used again
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    panel: Mapped[str]
+    series: Mapped[str | None]  # its name; None where it is the panel's as a whole
+    at: Mapped[datetime]
+    data: Mapped[dict[str, Any]]
 
 
 class Run(Base):

@@ -27,12 +27,9 @@ from jobs.panel import Panel
 from jobs.refit import refit as refit_job
 from jobs.runner import run as run_job
 from jobs.secrets import hide
-from service import answers, backtest, champions, daemon, durations, scores, sources
-from service.complaints import SettingsError
-from service.daemon import utc_now
-from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings
-from service.shapes import SeriesAnswer
-from service.terminal import (
+from service import answers, daemon, durations
+from service.commands import backtest, champions, scores, sources
+from service.commands.terminal import (
     Config,
     Json,
     UsageError,
@@ -46,6 +43,10 @@ from service.terminal import (
     table_of,
     time_told,
 )
+from service.complaints import SettingsError
+from service.daemon import utc_now
+from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings
+from service.shapes import SeriesAnswer
 
 app = typer.Typer(
     help="A forecasting daemon that keeps score of itself.",

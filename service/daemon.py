@@ -57,7 +57,7 @@ def run(settings: Settings, clock: Clock) -> None:
         means,
     )
     app = create_app(
-        {panel.name: panel for panel in panels},
+        lambda: {panel.name: panel for panel in panels},
         engine.sessions(engine.reader(settings.database_url)),
         clock,
         scheduler.is_ticking,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from db.engine import DatabaseUnusableError, sqlite_path
@@ -27,10 +27,12 @@ DEFAULT_FILE = Path(__file__).parent / "default.toml"
 
 
 class ApiSettings(Table):
-    """Where the read API listens."""
+    """Where the read API listens, and to whom it answers."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8765
+    token: SecretStr | None = None
+    cors: list[str] = Field(default_factory=list)
 
 
 class DatabaseSettings(Table):

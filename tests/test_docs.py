@@ -12,7 +12,8 @@ from jobs import contract, due, manners
 from jobs.fetch import fetch
 from jobs.sources import BUILT_IN, host, prometheus
 from jobs.sources.parts import textfile
-from service import cli, panels, settings, sources
+from service import cli, panels, settings
+from service.commands import sources
 from tests.jobs.sources import examples
 from tests.jobs.sources.faulty import cells
 

@@ -30,7 +30,7 @@ from jobs.revisions import PanelHistory
 from jobs.rows import RowHistory
 from jobs.summary import Measures, Summary
 from service import durations
-from service.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
+from service.commands.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
 
 LEVELS = (80, 95)
 LONGEST = {"horizon": 10_000, "season": 1_000_000_000}

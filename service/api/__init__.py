@@ -38,9 +38,9 @@ class Oops(msgspec.Struct):
 
 
 def create_app(
-    panels: Mapping[str, Panel], sessions: Sessions, clock: Clock, is_ticking: Callable[[], bool]
+    panels: Callable[[], Mapping[str, Panel]], sessions: Sessions, clock: Clock, is_ticking: Callable[[], bool]
 ) -> FastAPI:
-    """The API of some panels on a read-only database. is_ticking: whether the scheduler is at work."""
+    """The API on a read-only database. panels: those configured now; is_ticking: whether the scheduler is at work."""
     app = FastAPI(
         title="Rollcast", description="Latest forecasts, and how good they have been.", docs_url=None, redoc_url=None
     )
@@ -85,7 +85,7 @@ def create_app(
     @app.get("/api/v1/series")
     def all_series() -> Response:
         """Every series at a glance."""
-        return read(lambda session: {"series": answers.all_series(session, panels, clock())})
+        return read(lambda session: {"series": answers.all_series(session, panels(), clock())})
 
     # A series' name may hold slashes, so the routes with more after it come first.
 
@@ -100,7 +100,7 @@ def create_app(
         first, last = _utc(start), _utc(end)
 
         def question(session: Session) -> Any:
-            found = answers.observations(session, panels, name, clock(), start=first, end=last, limit=limit)
+            found = answers.observations(session, panels(), name, clock(), start=first, end=last, limit=limit)
             return {"series": name, "observations": found}
 
         return read(question)
@@ -108,7 +108,7 @@ def create_app(
     @app.get("/api/v1/series/{name:path}/forecasts/latest")
     def latest(name: str) -> Response:
         """The latest forecast, its state and its age."""
-        return read(lambda session: answers.latest(session, panels, name, clock()))
+        return read(lambda session: answers.latest(session, panels(), name, clock()))
 
     @app.get("/api/v1/series/{name:path}/forecasts")
     def forecasts(
@@ -116,17 +116,17 @@ def create_app(
     ) -> Response:
         """The newest `limit` forecasts as they were issued, newest first."""
         after = _utc(issued_after)
-        return read(lambda session: answers.ledger(session, panels, name, clock(), issued_after=after, limit=limit))
+        return read(lambda session: answers.ledger(session, panels(), name, clock(), issued_after=after, limit=limit))
 
     @app.get("/api/v1/series/{name:path}/scores")
     def scores(name: str) -> Response:
         """How the forecasts did against what happened, and against the naive."""
-        return read(lambda session: answers.scores(session, panels, name, clock()))
+        return read(lambda session: answers.scores(session, panels(), name, clock()))
 
     @app.get("/api/v1/series/{name:path}")
     def one_series(name: str) -> Response:
         """One series at a glance."""
-        return read(lambda session: answers.one_series(session, panels, name, clock()))
+        return read(lambda session: answers.one_series(session, panels(), name, clock()))
 
     return app
 

@@ -5,9 +5,9 @@ import sys
 from rich.markup import escape
 
 from service import answers
+from service.commands.terminal import Config, Json, asked_of, number_told, out, table_of
 from service.daemon import utc_now
 from service.shapes import ScoreAnswer, StepScoreAnswer
-from service.terminal import Config, Json, asked_of, number_told, out, table_of
 
 SPANS = {"7d": "the last 7 days", "30d": "the last 30 days", "all": "all that is kept"}
 

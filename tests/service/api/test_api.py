@@ -23,7 +23,7 @@ def ticking():
 @pytest.fixture
 def client(url, panel, clock, ticking, write_engine):
     read_engine = engine.reader(url)
-    app = create_app({panel.name: panel}, engine.sessions(read_engine), clock, lambda: ticking[0])
+    app = create_app(lambda: {panel.name: panel}, engine.sessions(read_engine), clock, lambda: ticking[0])
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
     read_engine.dispose()

@@ -20,9 +20,9 @@ from jobs.panel import Panel
 from jobs.sources.base import SourceDownError
 from jobs.storing import Fetched
 from service import answers, daemon
+from service.commands.terminal import Json, err, out, table_of, time_told
 from service.daemon import utc_now
 from service.settings import Settings
-from service.terminal import Json, err, out, table_of, time_told
 
 SERIES_TOLD = 20
 DEFAULT_WIDTH = 12

@@ -14,9 +14,19 @@ from db.engine import Sessions
 from jobs.panel import Clock, Panel
 from jobs.promote import PromotionError, promote, roll_back, standing
 from service import answers
+from service.commands.terminal import (
+    Config,
+    Json,
+    UsageError,
+    out,
+    panels_named,
+    reading,
+    settings_of,
+    table_of,
+    time_told,
+)
 from service.daemon import utc_now
 from service.shapes import ModelAnswer
-from service.terminal import Config, Json, UsageError, out, panels_named, reading, settings_of, table_of, time_told
 
 OnePanel = Annotated[str, typer.Argument(metavar="PANEL")]
 
