@@ -220,7 +220,10 @@ class Run(Base):
     """One run of a job for a panel. outcome: running, ok, waiting, failed or interrupted."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_newest", "panel", "job", "id"),)
+    __table_args__ = (
+        Index("ix_runs_newest", "panel", "job", "id"),
+        Index("ix_runs_newest_of_outcome", "panel", "job", "outcome", "id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     job: Mapped[str]
     panel: Mapped[str]

@@ -4,6 +4,7 @@ A source may hang: a file on a dead network share, a client without timeouts. So
 thread of its own, which is left behind where it gives no sign of life. While it hangs, the source is not asked again.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -11,23 +12,25 @@ from datetime import timedelta
 
 from jobs.sources.base import Delivery, Request, Source, SourceDownError
 
+log = logging.getLogger("rollcast")
+
 WAITING = 2  # deliveries that the source may be ahead
 ENDING = 1.0  # seconds that a thread may take to notice that nobody waits for it any more
 
 
 class Asking:
-    """The threads in which sources are asked, one a panel."""
+    """The threads in which sources are asked, one a source."""
 
     def __init__(self) -> None:
-        self._threads: dict[str, _SourceThread] = {}
+        self._threads: dict[int, _SourceThread] = {}  # by their sources' identity
 
     def deliveries(self, panel: str, source: Source, request: Request, limit: timedelta) -> Iterator[Delivery]:
         """What the source brings, one after the other. Raises what it raises; SourceDownError after silence."""
-        thread = self._threads.get(panel)
+        thread = self._threads.get(id(source))
         if thread is not None and not thread.idle.wait(ENDING):
             raise SourceDownError("an earlier request still hangs; it is asked again once that has ended")
         if thread is None:
-            thread = self._threads[panel] = _SourceThread(panel)
+            thread = self._threads[id(source)] = _SourceThread(panel, source)
             thread.start()
         asked = _Asked(source, request)
         thread.idle.clear()
@@ -45,6 +48,13 @@ class Asking:
                 yield answer
         finally:
             asked.abandoned.set()
+
+    def leave(self, source: Source) -> None:
+        """Ask a source no more: once it is idle it is closed, where it can be, and its thread ends."""
+        thread = self._threads.pop(id(source), None)
+        if thread is not None:
+            thread.inbox.put(None)
+            thread.join(ENDING)
 
 
 class _End:
@@ -88,12 +98,20 @@ class _Asked:
 class _SourceThread(threading.Thread):
     """Asks one panel's source, one request after the other: some clients want to stay in one thread."""
 
-    def __init__(self, panel: str) -> None:
+    def __init__(self, panel: str, source: Source) -> None:
         super().__init__(name=f"source of {panel}", daemon=True)
-        self.inbox: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()  # None: nothing more comes
         self.idle = threading.Event()
+        self._panel = panel
+        self._source = source  # held, so that no other one can have its identity
 
     def run(self) -> None:
-        while True:
-            self.inbox.get().run()
+        while (asked := self.inbox.get()) is not None:
+            asked.run()
             self.idle.set()
+        close = getattr(self._source, "close", None)  # of one that listens by itself, as to a broker
+        try:
+            if close is not None:
+                close()
+        except Exception:  # a source of somebody else's may raise anything
+            log.exception("%s  its former source cannot be closed", self._panel)

@@ -11,7 +11,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from jobs.manners import CoolingDownError, Manners
 from jobs.panel import Clock, Panel
 from jobs.pile import Pile
 from jobs.secrets import hide
-from jobs.sources.base import Request, SourceDownError
+from jobs.sources.base import Request, SourceDownError, apart
 from jobs.storing import Answer, Fetched, Storing, failures_told, mark
 
 log = logging.getLogger("rollcast")
@@ -51,7 +51,7 @@ class Means:
 
 def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store: bool = True) -> Fetched:
     """Fetch a panel once; without `store` only tell what that would bring. Safe to repeat: what is known is not stored
-    again.
+    again, and what is not stored is taken from nobody (see `apart`).
 
     The clock is read before asking, and again for `observed_at` once the write lock is held: whatever a forecast was
     issued from was committed before it, and is what the same moment shows later. Raises SourceDownError where no
@@ -63,7 +63,8 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store
     fetched, names = Fetched(), Names()
     with Pile() as pile:
         try:
-            answer = _ask(panel, request, means, names, pile, fetched.dropped)
+            asked = panel if store else replace(panel, source=apart(panel.source))
+            answer = _ask(asked, request, means, names, pile, fetched.dropped)
         except SourceDownError as error:
             with transaction(sessions) as session:
                 for series in queries.series_of_panel(session, panel.name):
@@ -80,7 +81,7 @@ def fetch(sessions: Sessions, panel: Panel, clock: Clock, means: Means, *, store
             with transaction(sessions) as session:
                 observed_at = clock()
                 if batch:
-                    storing.keep(session, batch, observed_at)
+                    storing.keep(session, batch, observed_at, goes_on=_goes_on(batch, following))
                 if not more:
                     storing.end(session, observed_at, _options(panel))
             batch = following
@@ -195,6 +196,11 @@ def one_line(error: Exception) -> str:
 
 
 # ── storing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _goes_on(batch: Laid, following: Laid | None) -> bool:
+    """Whether the last series of a batch has more values in the next."""
+    return following is not None and len(following) > 0 and bool(following.series[0] == batch.series[-1])
 
 
 def _batches(blocks: Iterable[Laid], panel: Panel) -> Iterator[Laid]:

@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 
 from db import queries
 from db.engine import Sessions, reading, writing
-from db.queries import NewStep, Pair
+from db.queries import NewEvent, NewStep, Pair
 from db.schema import Model, Series
 from db.times import from_us
 from jobs import calendars, grid
+from jobs.events import FirstStep, Forecasted
 from jobs.live import live_errors
 from jobs.panel import Clock, Panel
 from models.arrays import Array
@@ -65,28 +66,31 @@ def forecast(sessions: Sessions, panel: Panel, clock: Clock) -> Issued:
     for first in range(0, len(series), BATCH):
         with writing(sessions) as session:
             now = clock()
-            for each in series[first : first + BATCH]:
-                _forecast(session, panel, each, served, now, issued)
+            told = [_forecast(session, panel, each, served, now, issued) for each in series[first : first + BATCH]]
+            queries.add_events(session, [event for event in told if event is not None], now)
     return issued
 
 
 def _forecast(
     session: Session, panel: Panel, series: Series, served: tuple[Model, Forecaster], now: datetime, issued: Issued
-) -> None:
-    """Forecast one series, unless it has been done."""
+) -> NewEvent | None:
+    """Forecast one series, unless it has been done; the event that tells of it."""
     champion, forecaster = served
     cutoff = queries.newest_ts(session, series.id, now)
     if cutoff is None or queries.is_issued(session, series.id, cutoff, champion.id):
-        return
+        return None
     pairs = context(session, panel, series.id, forecaster, as_of=now, cutoff=cutoff)
     errors = live_errors(session, series.id, champion.id, forecaster, as_of=now, cutoff=cutoff)
     try:
         made = make(forecaster, panel, series.name, pairs, errors)
     except ModelError as error:
         issued.lacking[series.name] = str(error)
-        return
-    if queries.issue(session, series.id, champion.id, cutoff, now, made.steps, unit=made.unit, scale=made.scale):
-        issued.forecasts[series.name] = made.steps
+        return None
+    if not queries.issue(session, series.id, champion.id, cutoff, now, made.steps, unit=made.unit, scale=made.scale):
+        return None
+    issued.forecasts[series.name] = made.steps
+    told = Forecasted(cutoff, now, champion.kind, champion.version, FirstStep.of(made.steps[0]))
+    return told.of(panel.name, series.name)
 
 
 def serving(session: Session, panel: Panel) -> tuple[Model, Forecaster] | None:

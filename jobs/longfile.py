@@ -174,7 +174,7 @@ def write(path: Path, frames: Iterable[pd.DataFrame]) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if suffix == ".parquet":
-            parquet.write(unfinished, pd.concat(frames, ignore_index=True))
+            parquet.write_all(unfinished, frames)
         else:
             with _text(unfinished, packed=suffix.endswith(".gz")) as handle:
                 for number, frame in enumerate(frames):

@@ -5,7 +5,8 @@ it in memory. polars is imported when a file is read or written, and what it hol
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import polars as pl
 
+PART_ROWS = 100_000  # of a table that is written in parts
 NOT_A_TIME = np.iinfo(np.int64).min
 
 
@@ -66,6 +68,37 @@ def write(path: Path, frame: pd.DataFrame) -> None:
     import polars as pl
 
     pl.DataFrame({str(name): _to_polars(frame[name]) for name in frame.columns}).write_parquet(path)
+
+
+def write_all(path: Path, frames: Iterable[pd.DataFrame]) -> None:
+    """Write such tables of the same columns one below the other, so that memory does not grow with them.
+
+    They go to files beside the path first, which are then streamed into one.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent) as folder:
+        parts: list[Path] = []
+        for rows in _gathered(frames):
+            parts.append(Path(folder) / f"{len(parts)}.parquet")
+            write(parts[-1], rows)
+        import polars as pl
+
+        pl.scan_parquet(parts, glob=False).sink_parquet(path)
+
+
+def _gathered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The same rows in fewer tables; an empty one, whose columns may be of any type, only where all are empty."""
+    empty, gathered = pd.DataFrame(), False
+    waiting: list[pd.DataFrame] = []
+    for frame in frames:
+        if len(frame) == 0:
+            empty = frame
+            continue
+        waiting.append(frame)
+        if sum(map(len, waiting)) >= PART_ROWS:
+            yield pd.concat(waiting, ignore_index=True)
+            waiting, gathered = [], True
+    if waiting or not gathered:
+        yield pd.concat(waiting, ignore_index=True) if waiting else empty
 
 
 def _table(frame: "pl.DataFrame") -> pd.DataFrame:

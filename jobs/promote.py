@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db import queries
 from db.engine import Sessions, writing
 from db.schema import Model
+from jobs.events import RefitEnded
 from jobs.panel import Clock, Panel
 from jobs.refit import answers_to
 from models.errors import BadModelBytesError
@@ -76,7 +77,7 @@ def _waiting(session: Session, panel: Panel, champion: Model | None) -> Model:
         if standing(model, champion, served) == "waiting":
             return model
     raise PromotionError(
-        f"no model of panel {panel.name} waits to be promoted; name a version of rollcast models {panel.name}"
+        f"no model of panel {panel.name} waits to be promoted; name a version of rollcast models list {panel.name}"
     )
 
 
@@ -93,6 +94,8 @@ def _promote(session: Session, panel: Panel, model: Model, now: datetime, reason
             f" asks for {panel.horizon} and {_listed(panel.levels)}; refit, or change the configuration"
         )
     queries.promote(session, model, now, reason)
+    told = RefitEnded("promoted", model.version, model.kind, reason)
+    queries.add_events(session, [told.of(panel.name)], now)
 
 
 def _told(panel: Panel, model: Model, before: Model | None) -> str:

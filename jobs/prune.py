@@ -31,7 +31,8 @@ def keeps_all(panel: Panel) -> bool:
 
 
 def prune(sessions: Sessions, panel: Panel, now: datetime) -> Pruned:
-    """Delete forecasts (with their scores and the record of runs), observations and models older than the panel keeps.
+    """Delete forecasts (with their scores, whose sums stay, and the record of runs), observations and models older than
+    the panel keeps.
 
     What still serves stays: the latest forecast of each series, the champion and the model before it, every model that
     a forecast refers to, the observations that a refit uses, and the observations and forecasts that a kept forecast

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from db.queries import Pair
 from db.times import from_us, to_us
 from jobs import calendars, grid
 from jobs.calendars import Times
+from jobs.events import RefitEnded
 from jobs.fit import Fitted, Task
 from jobs.forecast import serving
 from jobs.panel import Panel
@@ -71,8 +72,15 @@ class Refitted:
     fitted: Fitted
     promoted: bool  # whether it serves now
 
+    @property
+    def outcome(self) -> Literal["promoted", "waiting", "rejected"]:
+        """What became of the challenger."""
+        if self.promoted:
+            return "promoted"
+        return "waiting" if self.fitted.accepted else "rejected"
+
     def __str__(self) -> str:
-        if self.fitted.accepted and not self.promoted:
+        if self.outcome == "waiting":
             return f"{self.fitted.kind} waits to be promoted: {self.fitted.verdict}"
         return str(self.fitted)
 
@@ -100,7 +108,10 @@ def refit(sessions: Sessions, panel: Panel, now: datetime, fit: Fit) -> Refitted
         promoted = fitted.accepted and (panel.promote == "managed" or not is_served(session, panel))
         if promoted:
             queries.promote(session, model, now, "won its refit")
-    return Refitted(fitted, promoted)
+        refitted = Refitted(fitted, promoted)
+        told = RefitEnded(refitted.outcome, model.version, fitted.kind, fitted.verdict)
+        queries.add_events(session, [told.of(panel.name)], now)
+    return refitted
 
 
 def is_served(session: Session, panel: Panel) -> bool:

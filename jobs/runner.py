@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import queries
 from db.engine import Sessions
+from jobs.events import RefitEnded
 from jobs.fetch import one_line
 from jobs.forecast import NoModelError
 from jobs.panel import Clock
@@ -76,7 +77,11 @@ def run(
                 if outcome == "ok" and not result and not keep_idle:
                     queries.delete_run(session, run_id)
                 else:
-                    queries.end_run(session, run_id, ended=clock(), outcome=outcome, reason=reason)
+                    ended = clock()
+                    queries.end_run(session, run_id, ended=ended, outcome=outcome, reason=reason)
+                    if (job, outcome) == ("refit", "failed"):  # any other is told where its model is stored
+                        told = RefitEnded("failed", None, None, reason)
+                        queries.add_events(session, [told.of(panel)], ended)
         except SQLAlchemyError:
             log.exception("%s  the end of %s cannot be recorded", panel, job)
     return Ended(outcome, reason, result)

@@ -6,21 +6,27 @@
 A panel without a model is refitted as soon as it has enough observations, one whose live errors drift ahead of its
 turn. What the command line promotes is seen at the next tick, and forecasts. Each job has one date in APScheduler, set
 anew when it ends; the memory store is enough, because all dates come from the table of runs.
+
+Other panels may be taken up at any time (`take`). So a job is handed its panel's name, and asks for the panel itself
+when it begins, and again when it sets its next date: what is under way goes on with what it began with.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import queries
 from db.engine import Sessions, reading
 from db.queries import NewStep
+from jobs.changes import Changes, changed
 from jobs.drift import Drift, drift, is_cool
 from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, Every, Schedule, next_due, schedule_of
 from jobs.fetch import Means, fetch
@@ -32,12 +38,14 @@ from jobs.prune import keeps_all, prune
 from jobs.refit import NotReadyError, Refitted, is_served, prepare, refit
 from jobs.runner import run
 from jobs.score import score
+from jobs.sources.base import Source
 from jobs.workers import Workers
 
 log = logging.getLogger("rollcast")
 
 BEAT = timedelta(seconds=1)
 SLOW = timedelta(minutes=1)
+MANY = 10_000  # threads at most, made when they are needed: more than there are panels
 
 
 class Scheduler:
@@ -46,25 +54,27 @@ class Scheduler:
     def __init__(
         self, panels: Sequence[Panel], sessions: Sessions, workers: Workers, clock: Clock, means: Means
     ) -> None:
-        self._panels = panels
+        self._lock = threading.Lock()  # so that no date is set for a panel that has just gone
+        self._panels: Mapping[str, Panel] = {panel.name: panel for panel in panels}  # never changed, only replaced
         self._sessions = sessions
         self._workers = workers
         self._clock = clock
         self._means = means
         self._beat: datetime | None = None
-        self._refitting: set[str] = set()  # panels
+        self._under_way: dict[tuple[str, str], object] = {}  # by job and panel, the run that sets the next date
         self._promotions: dict[str, int] = {}  # of each panel the newest one seen
         self._executors = {
             "default": ThreadPoolExecutor(1),
-            "fetch": ThreadPoolExecutor(len(panels)),  # so that one hung source never holds another
-            "refit": ThreadPoolExecutor(len(panels)),  # which only wait for the workers
+            "fetch": ThreadPoolExecutor(MANY),  # so that one hung source never holds another
+            "refit": ThreadPoolExecutor(MANY),  # which only wait for the workers
             "prune": ThreadPoolExecutor(1),
         }
         self._apscheduler = BackgroundScheduler(
             timezone=UTC,
             executors=self._executors,
-            # Unless told otherwise APScheduler drops a job that is a second late.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # Unless told otherwise APScheduler drops a job that is a second late, and one that comes while the one
+            # before it ends: `_alone` sees to it that a job runs once at a time, and that its next date is not lost.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": MANY},
         )
 
     def start(self) -> None:
@@ -72,11 +82,41 @@ class Scheduler:
         with self._sessions.begin() as session:
             queries.interrupt_runs(session, self._clock())
             self._promotions = queries.newest_promotions(session)
-        self._apscheduler.add_job(self._tick, "interval", seconds=BEAT.total_seconds(), next_run_time=self._clock())
-        for panel in self._panels:
-            # What was fetched before the last process ended may not have been scored and forecast from.
-            self._apscheduler.add_job(self._take_up, args=[panel], id=f"take up {panel.name}", executor="fetch")
+        self._apscheduler.add_job(
+            self._tick, "interval", seconds=BEAT.total_seconds(), next_run_time=self._clock(), max_instances=1
+        )
+        for name in self._panels:
+            self._apscheduler.add_job(self._take_up, args=[name], executor="fetch")
         self._apscheduler.start()
+
+    @property
+    def panels(self) -> Mapping[str, Panel]:
+        """The panels by name; the same object as long as none is taken up."""
+        return self._panels
+
+    def take(self, panels: Sequence[Panel]) -> Changes:
+        """Go on with these panels: new ones start, those that went are left alone, those that changed take their new
+        settings. The others do not notice.
+        """
+        with self._lock:
+            before = self._panels
+            after, changes = changed(before, panels)
+            if not changes:
+                return changes
+            self._panels = after
+            for job in self._apscheduler.get_jobs():
+                if job.id.partition(" ")[2] in changes.removed:
+                    with suppress(JobLookupError):  # its date has just come; it will find that its panel has gone
+                        job.remove()
+        for name in changes.removed:
+            self._apscheduler.add_job(self._means.asking.leave, args=[before[name].source], executor="fetch")
+        for name in changes.added:
+            self._apscheduler.add_job(self._take_up, args=[name], executor="fetch")
+        for name in changes.changed:
+            former = before[name].source
+            left = former if former is not after[name].source else None
+            self._apscheduler.add_job(self._take_up, args=[name, left], executor="fetch")
+        return changes
 
     def stop(self, grace: timedelta) -> None:
         """Start nothing more, end the refits under way, and give the other jobs some grace to end by themselves."""
@@ -93,6 +133,10 @@ class Scheduler:
         for executor in self._executors.values():
             executor.shutdown(wait=True)
 
+    def waiting(self) -> dict[str, int]:
+        """Of each job that may have to wait for its turn, how many do."""
+        return {"refit": self._workers.waiting()}
+
     def is_ticking(self, within: timedelta = 10 * BEAT) -> bool:
         """Whether the scheduler has shown life of late."""
         return self._beat is not None and self._clock() - self._beat <= within
@@ -101,13 +145,7 @@ class Scheduler:
         self._beat = self._clock()
         try:
             for panel in self._newly_promoted():
-                self._apscheduler.add_job(
-                    self._forecast,
-                    args=[panel, True],
-                    id=f"serve {panel.name}",
-                    executor="fetch",
-                    replace_existing=True,
-                )
+                self._apscheduler.add_job(self._forecast, args=[panel, True], executor="fetch")
         except SQLAlchemyError:
             log.exception("the database does not say which models serve; asking again")
 
@@ -115,46 +153,86 @@ class Scheduler:
         """The panels that have another promotion than when this was asked last."""
         with reading(self._sessions) as session:
             before, self._promotions = self._promotions, queries.newest_promotions(session)
-        return [panel for panel in self._panels if self._promotions.get(panel.name) != before.get(panel.name)]
+        return [panel for name, panel in self._panels.items() if self._promotions.get(name) != before.get(name)]
 
-    def _take_up(self, panel: Panel) -> None:
+    def _take_up(self, name: str, left: Source | None = None) -> None:
+        """Begin with a panel, or go on with its new settings. left: the source that it had before another."""
+        if left is not None:
+            with self._lock:
+                self._under_way.pop(("fetch", name), None)  # it may hang, and nobody waits for it any more
+            self._means.asking.leave(left)
+        panel = self._panels.get(name)
+        if panel is None:
+            return
         try:
+            # What was fetched before, as by the process before this one, may not have been scored and forecast from.
             self._score_and_forecast(panel)
         finally:
-            self._plan_fetch(panel)
-            self._plan_refit(panel)
-            if not keeps_all(panel):
-                self._plan_prune(panel)
+            self._plan_fetch(name, at_once=left is not None)
+            self._plan_refit(name)
+            self._plan_prune(name)
+
+    @contextmanager
+    def _alone(self, job: str, name: str, then: Callable[[str], None]) -> Iterator[Panel | None]:
+        """The panel of that name for a run of a job, which sets its next date `then`; None where it has gone, or where
+        such a run is under way: that one will set it.
+        """
+        key, mine = (job, name), object()
+        with self._lock:
+            panel = self._panels.get(name)
+            if panel is None or self._under_way.setdefault(key, mine) is not mine:
+                panel = None
+        try:
+            yield panel
+        finally:
+            with self._lock:
+                is_ours = self._under_way.get(key) is mine
+                if is_ours:
+                    del self._under_way[key]
+            if is_ours:
+                then(name)
+
+    def _is_refitting(self, panel: Panel) -> bool:
+        return ("refit", panel.name) in self._under_way
 
     def _set_date(self, work: Callable[..., None], job: str, panel: Panel, due: datetime, *more: str) -> None:
-        """The date of a panel's next run of a job; it has one at a time."""
-        self._apscheduler.add_job(
-            work,
-            "date",
-            run_date=due,
-            args=[panel, due, *more],
-            id=f"{job} {panel.name}",
-            executor=job,
-            replace_existing=True,
-        )
+        """The date of a panel's next run of a job; it has one at a time. None is set where the panel has gone or
+        changed: whoever took that up sets it.
+        """
+        with self._lock:
+            if self._panels.get(panel.name) is panel:
+                self._apscheduler.add_job(
+                    work,
+                    "date",
+                    run_date=due,
+                    args=[panel.name, due, *more],
+                    id=f"{job} {panel.name}",
+                    executor=job,
+                    replace_existing=True,
+                )
 
     # ── fetch, score, forecast ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _plan_fetch(self, panel: Panel) -> None:
-        due = self._due(panel, "fetch", schedule_of(panel, "fetch"))
-        self._set_date(self._fetch, "fetch", panel, due)
+    def _plan_fetch(self, name: str, *, at_once: bool = False) -> None:
+        panel = self._panels.get(name)
+        if panel is not None:
+            due = self._clock() if at_once else self._due(panel, "fetch", schedule_of(panel, "fetch"))
+            self._set_date(self._fetch, "fetch", panel, due)
 
-    def _fetch(self, panel: Panel, due: datetime) -> None:
-        try:
+    def _fetch(self, name: str, due: datetime) -> None:
+        with self._alone("fetch", name, then=self._plan_fetch) as panel:
+            if panel is None:
+                return
             work = partial(fetch, self._sessions, panel, self._clock, self._means)
-            fetched = run(self._sessions, self._clock, "fetch", panel.name, work, due=due).result
-            if fetched is not None:
+            fetched = run(self._sessions, self._clock, "fetch", name, work, due=due).result
+            now = self._panels.get(name)
+            if now is None or now.source is not panel.source:  # it was left, maybe before this run asked it
+                self._means.asking.leave(panel.source)
+            if fetched is not None and now is not None:
                 # Whatever is new, whoever learnt it: the command line may have fetched, or a forecast failed before.
-                self._score_and_forecast(panel)
-                if panel.name not in self._refitting and not self._has_model(panel):
-                    self._plan_refit(panel)
-        finally:
-            self._plan_fetch(panel)
+                self._score_and_forecast(now)
+                if not self._is_refitting(now) and not self._has_model(now):
+                    self._plan_refit(name)
 
     def _score_and_forecast(self, panel: Panel) -> None:
         def work() -> int:
@@ -163,8 +241,8 @@ class Scheduler:
         scored = run(self._sessions, self._clock, "score", panel.name, work, keep_idle=False).result
         if self._has_model(panel):
             self._forecast(panel)
-        if scored and panel.name not in self._refitting and self._drift(panel) is not None:
-            self._plan_refit(panel)
+        if scored and not self._is_refitting(panel) and self._drift(panel) is not None:
+            self._plan_refit(panel.name)
 
     def _forecast(self, panel: Panel, announce: bool = False) -> None:
         """Forecast, and tell the log; of a fast panel only where it has a new model, lest the log be nothing else."""
@@ -179,10 +257,13 @@ class Scheduler:
 
     # ── refit ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _plan_refit(self, panel: Panel) -> None:
+    def _plan_refit(self, name: str) -> None:
         """Set the date of the next refit: now where there is drift; none where there are too few observations: the next
         fetch asks again.
         """
+        panel = self._panels.get(name)
+        if panel is None:
+            return
         schedule = schedule_of(panel, "refit")
         try:
             with reading(self._sessions) as session:
@@ -198,22 +279,21 @@ class Scheduler:
             due, because = self._clock(), str(drifted)
         self._set_date(self._refit, "refit", panel, due, because)
 
-    def _refit(self, panel: Panel, due: datetime, because: str) -> None:
-        self._refitting.add(panel.name)
-        try:
-            log.info("%s  refit begins%s", panel.name, because and f", {because}")
+    def _refit(self, name: str, due: datetime, because: str) -> None:
+        with self._alone("refit", name, then=self._plan_refit) as panel:
+            if panel is None:
+                return
+            log.info("%s  refit begins%s", name, because and f", {because}")
 
             def work() -> Refitted:
                 return refit(self._sessions, panel, self._clock(), partial(self._workers.call, fit))
 
-            refitted = run(self._sessions, self._clock, "refit", panel.name, work, due=due, because=because).result
+            refitted = run(self._sessions, self._clock, "refit", name, work, due=due, because=because).result
             if refitted is not None:
-                log.info("%s  %s", panel.name, refitted)
-            if refitted is not None and refitted.promoted:
-                self._forecast(panel, announce=True)
-        finally:
-            self._refitting.discard(panel.name)
-            self._plan_refit(panel)
+                log.info("%s  %s", name, refitted)
+            now = self._panels.get(name)
+            if refitted is not None and refitted.promoted and now is not None:
+                self._forecast(now, announce=True)
 
     def _drift(self, panel: Panel) -> Drift | None:
         """The drift that may force a refit now."""
@@ -228,16 +308,16 @@ class Scheduler:
 
     # ── prune ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _plan_prune(self, panel: Panel) -> None:
-        due = self._due(panel, "prune", Every(PRUNE_EVERY))
-        self._set_date(self._prune, "prune", panel, due)
+    def _plan_prune(self, name: str) -> None:
+        panel = self._panels.get(name)
+        if panel is not None and not keeps_all(panel):
+            self._set_date(self._prune, "prune", panel, self._due(panel, "prune", Every(PRUNE_EVERY)))
 
-    def _prune(self, panel: Panel, due: datetime) -> None:
-        try:
-            work = partial(prune, self._sessions, panel, self._clock())
-            run(self._sessions, self._clock, "prune", panel.name, work, due=due)
-        finally:
-            self._plan_prune(panel)
+    def _prune(self, name: str, due: datetime) -> None:
+        with self._alone("prune", name, then=self._plan_prune) as panel:
+            if panel is not None:
+                work = partial(prune, self._sessions, panel, self._clock())
+                run(self._sessions, self._clock, "prune", name, work, due=due)
 
     # ── what the database knows ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from db import queries
 from db.engine import Sessions, writing
+from jobs.events import Scored
 from jobs.panel import Clock, Panel
 
 
@@ -13,6 +14,8 @@ def score(sessions: Sessions, panel: Panel, clock: Clock) -> int:
     """
     with writing(sessions) as session:
         now = clock()
-        return sum(
-            queries.fill_scores(session, series.id, now) for series in queries.series_of_panel(session, panel.name)
-        )
+        series = queries.series_of_panel(session, panel.name)
+        scored = {each.name: queries.fill_scores(session, each.id, now) for each in series}
+        told = {name: Scored(tally.count, tally.mae, tally.naive_mae) for name, tally in scored.items() if tally.count}
+        queries.add_events(session, [each.of(panel.name, name) for name, each in told.items()], now)
+        return sum(tally.count for tally in scored.values())

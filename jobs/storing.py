@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from db.times import MICROSECOND, from_us
 from jobs import contract
 from jobs.calendars import Times
 from jobs.contract import Laid
+from jobs.events import Observed
 from jobs.panel import Panel
 from jobs.sources.base import Delivery, Request
 from models.arrays import Array
@@ -120,8 +121,11 @@ class Storing:
         self._names = names  # of the series, by the numbers that batches give them
         self._held: set[str] = set()  # series with rows that are not stored, and have to be brought again
 
-    def keep(self, session: Session, batch: Laid, observed_at: datetime) -> None:
-        """Store those values of a batch that are new or changed, and the factors of their series."""
+    def keep(self, session: Session, batch: Laid, observed_at: datetime, *, goes_on: bool) -> None:
+        """Store those values of a batch that are new or changed, and the factors of their series; tell of each series.
+
+        goes_on: whether the next batch has more of the last series, which is told of with that one then.
+        """
         numbers, starts = np.unique(batch.series, return_index=True)
         names = [self._names[number] for number in numbers.tolist()]
         series = self._series(session, names)
@@ -132,6 +136,7 @@ class Storing:
             else:
                 self.fetched.dropped["of series that failed"] += end - start
                 self._held |= {name} & set(self._answer.failures)
+        self._tell(session, [series[name] for name in names[: len(names) - goes_on] if name in series], observed_at)
 
     def end(self, session: Session, observed_at: datetime, options: str) -> None:
         """Note which series failed and which did not, and where the source stands. After the last batch."""
@@ -204,6 +209,17 @@ class Storing:
         pairs = list(zip(laid.times[fresh].tolist(), laid.values[fresh].tolist(), strict=True))
         queries.add_observations(session, series.id, pairs, observed_at)
         queries.add_factors(session, series.id, self._new_factors(session, series, observed_at), observed_at)
+
+    def _tell(self, session: Session, done: Iterable[Series], observed_at: datetime) -> None:
+        """Write as events what came of some series, of whom all is stored now."""
+        brought = {each: self.fetched.series.get(each.name, Brought()) for each in done}
+        new = {each: came for each, came in brought.items() if came.new or came.revised}
+        newest = queries.newest_pairs(session, [each.id for each in new], as_of=observed_at, newest=1)
+        told = []
+        for each, came in new.items():
+            ((ts, value),) = newest[each.id]
+            told.append(Observed(from_us(ts), value, came.new, came.revised).of(self._panel.name, each.name))
+        queries.add_events(session, told, observed_at)
 
     def _came_back(self, series: Series, laid: Laid) -> bool:
         """Whether a series that failed begins anew after a hole, which the source has not been asked about."""

@@ -1,15 +1,17 @@
 """Worker processes, so that a refit never slows reading or fetching.
 
-Each has one BLAS thread, works under a timeout, and goes when its parent goes.
+Each has one BLAS thread and the lowest priority, works under a timeout, and goes when its parent goes.
 """
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -66,6 +68,10 @@ class Workers:
             raise StoppedError("stopped before it was done") from error
         return result
 
+    def waiting(self) -> int:
+        """How many tasks wait for a process."""
+        return sum(not (future.running() or future.done()) for future in list(self._futures))
+
     def stop(self) -> None:
         """End all tasks and processes now."""
         with self._lock:
@@ -93,10 +99,22 @@ class Workers:
 
 
 def _prepare_worker() -> None:
-    """One BLAS thread; Ctrl-C is the parent's business; without a parent there is nobody to work for."""
+    """One BLAS thread, and the lowest priority; Ctrl-C and SIGHUP are the parent's business; without a parent there is
+    nobody to work for.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _give_way()
     threadpool_limits(1)
     threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
+
+
+def _give_way() -> None:
+    """Work only when nobody else wants the processor: questions and fetches come first."""
+    os.nice(19)
+    if sys.platform == "linux":  # a question then waits for no slice of ours to end; elsewhere the niceness must do
+        with suppress(OSError):  # as in a container that does not allow it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _follow_parent() -> None:

@@ -1,15 +1,21 @@
 """The ledger: forecasts as they were issued, never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
-from sqlalchemy import BigInteger, func, insert, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, func, insert, select, tuple_, type_coerce
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
-from db.schema import Forecast, ForecastBound, ForecastStep, Model, PendingScore, Promotion, Score, Series
+from db.queries.execution import each_of, fetch, listed
+from db.schema import Forecast, ForecastBound, ForecastStep, Model, PendingScore, Promotion, Series
+
+LATEST = """
+    SELECT (
+        SELECT id FROM forecasts WHERE series_id = value
+        ORDER BY cutoff DESC, (model_id IS :champion) DESC, id DESC LIMIT 1
+    ) FROM json_each(:ids)"""
 
 
 @dataclass(frozen=True)
@@ -20,27 +26,6 @@ class NewStep:
     mean: float
     naive: float
     bounds: Mapping[int, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class StepRow:
-    """A step of a forecast in the ledger."""
-
-    step: int
-    target_ts: datetime
-    mean: float
-    naive: float
-    bounds: dict[int, tuple[float, float]]
-
-
-class LiveStep(NamedTuple):
-    """A step of a forecast, beside what came of it."""
-
-    cutoff: int  # microseconds since 1970
-    unit: float  # of its forecast
-    step: int
-    mean: float
-    value: float | None  # None where it is not known yet
 
 
 def is_issued(session: Session, series_id: int, cutoff: datetime, model_id: int) -> bool:
@@ -74,14 +59,13 @@ def issue(
             for k, step in numbered
         ],
     )
-    session.execute(
-        insert(ForecastBound),
-        [
-            {"forecast_id": forecast_id, "step": k, "level": level, "lo": lo, "hi": hi}
-            for k, step in numbered
-            for level, (lo, hi) in step.bounds.items()
-        ],
-    )
+    bounds = [
+        {"forecast_id": forecast_id, "step": k, "level": level, "lo": lo, "hi": hi}
+        for k, step in numbered
+        for level, (lo, hi) in step.bounds.items()
+    ]
+    if bounds:
+        session.execute(insert(ForecastBound), bounds)
     session.execute(
         insert(PendingScore),
         [
@@ -94,103 +78,65 @@ def issue(
 
 def latest_forecast(session: Session, series_id: int) -> tuple[Forecast, Model] | None:
     """The forecast of the newest cutoff, and its model. Of several the champion's, or else the one issued last."""
-    champion = (
-        select(Promotion.model_id)
-        .join(Series, Series.panel == Promotion.panel)
-        .where(Series.id == series_id)
-        .order_by(Promotion.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    newest = select(func.max(Forecast.cutoff)).where(Forecast.series_id == series_id).scalar_subquery()
-    found = session.execute(
-        select(Forecast, Model)
-        .join(Model, Model.id == Forecast.model_id)
-        .where(Forecast.series_id == series_id, Forecast.cutoff == newest)
-        .order_by((Forecast.model_id == champion).desc(), Forecast.id.desc())
-        .limit(1)
-    ).first()
-    return None if found is None else (found[0], found[1])
+    panel = session.scalar(select(Series.panel).where(Series.id == series_id))
+    return None if panel is None else latest_forecasts(session, panel, [series_id]).get(series_id)
+
+
+def latest_forecasts(session: Session, panel: str, series_ids: Sequence[int]) -> dict[int, tuple[Forecast, Model]]:
+    """Of each of some series of a panel the latest forecast, where there is one: see `latest_forecast`."""
+    champion = select(Promotion.model_id).where(Promotion.panel == panel).order_by(Promotion.id.desc()).limit(1)
+    asked = {"ids": listed(series_ids), "champion": session.scalar(champion)}
+    ids = [forecast_id for (forecast_id,) in fetch(session, LATEST, asked) if forecast_id is not None]
+    chosen = select(Forecast).where(Forecast.id.in_(select(each_of(ids))))
+    found = session.scalars(chosen).all()
+    models = _models(session, {forecast.model_id for forecast in found})
+    return {forecast.series_id: (forecast, models[forecast.model_id]) for forecast in found}
 
 
 def forecasts(
-    session: Session, series_id: int, *, issued_after: datetime | None, limit: int
+    session: Session,
+    series_id: int,
+    *,
+    issued_after: datetime | None = None,
+    issued_before: datetime | None = None,
+    cutoff: datetime | None = None,
+    version: int | None = None,
+    before_id: int | None = None,
+    limit: int,
 ) -> list[tuple[Forecast, Model]]:
-    """The newest `limit` forecasts of a series that were issued after a moment, newest first."""
-    chosen = select(Forecast, Model).join(Model, Model.id == Forecast.model_id).where(Forecast.series_id == series_id)
+    """The newest `limit` forecasts of a series, newest first, with their models: those issued after a moment, before
+    one, from a cutoff, by a version of the panel's model, and before another forecast.
+
+    Of a forecast that is forgotten since nothing came before: the older ones were forgotten before it.
+    """
+    chosen = select(Forecast).where(Forecast.series_id == series_id)
     if issued_after is not None:
         chosen = chosen.where(Forecast.issued_at > issued_after)
-    ordered = chosen.order_by(Forecast.id.desc()).limit(limit)
-    return [(forecast, model) for forecast, model in session.execute(ordered)]
+    if issued_before is not None:
+        chosen = chosen.where(Forecast.issued_at < issued_before)
+    if cutoff is not None:
+        chosen = chosen.where(Forecast.cutoff == cutoff)
+    if version is not None:
+        model = select(Model.id).join(Series, Series.panel == Model.panel)
+        model = model.where(Series.id == series_id, Model.version == version)
+        chosen = chosen.where(Forecast.model_id == model.scalar_subquery())
+    if before_id is not None:
+        issued = select(Forecast.issued_at).where(Forecast.id == before_id).scalar_subquery()
+        chosen = chosen.where(tuple_(Forecast.issued_at, Forecast.id) < tuple_(issued, before_id))
+    newest: ColumnElement[int] = type_coerce(Forecast.issued_at, BigInteger)
+    if cutoff is not None or version is not None:
+        newest = newest + 0  # few are asked for: SQLite shall look them up, not go through all in order of issue
+    found = session.scalars(chosen.order_by(newest.desc(), Forecast.id.desc()).limit(limit)).all()
+    models = _models(session, {forecast.model_id for forecast in found})
+    return [(forecast, models[forecast.model_id]) for forecast in found]
+
+
+def _models(session: Session, ids: Collection[int]) -> dict[int, Model]:
+    """Some models, by id; their content is read where it is asked for."""
+    chosen = select(Model).where(Model.id.in_(select(each_of(ids)))).options(defer(Model.content))
+    return {model.id: model for model in session.scalars(chosen)}
 
 
 def oldest_cutoff(session: Session, series_id: int) -> datetime | None:
     """The cutoff of the oldest forecast of a series that is kept."""
     return session.scalar(select(func.min(Forecast.cutoff)).where(Forecast.series_id == series_id))
-
-
-def steps_of(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepRow]]:
-    """The steps of some forecasts, in order."""
-    bounds: dict[tuple[int, int], dict[int, tuple[float, float]]] = {}
-    for bound in session.execute(
-        select(ForecastBound.forecast_id, ForecastBound.step, ForecastBound.level, ForecastBound.lo, ForecastBound.hi)
-        .where(ForecastBound.forecast_id.in_(forecast_ids))
-        .order_by(ForecastBound.level)
-    ):
-        bounds.setdefault((bound.forecast_id, bound.step), {})[bound.level] = (bound.lo, bound.hi)
-    steps: dict[int, list[StepRow]] = {forecast_id: [] for forecast_id in forecast_ids}
-    for row in session.execute(
-        select(
-            ForecastStep.forecast_id, ForecastStep.step, ForecastStep.target_ts, ForecastStep.mean, ForecastStep.naive
-        )
-        .where(ForecastStep.forecast_id.in_(forecast_ids))
-        .order_by(ForecastStep.forecast_id, ForecastStep.step)
-    ):
-        key = (row.forecast_id, row.step)
-        steps[row.forecast_id].append(StepRow(row.step, row.target_ts, row.mean, row.naive, bounds.get(key, {})))
-    return steps
-
-
-def live_steps(
-    session: Session,
-    series_id: int,
-    model_id: int,
-    *,
-    as_of: datetime,
-    before: datetime | None = None,
-    issued_from: datetime | None = None,
-    newest: int,
-) -> list[LiveStep]:
-    """The steps of the newest so many forecasts of a series by a model, in order of cutoff and step.
-
-    as_of: what was issued and scored by then; before: of cutoffs before that. Forecasts without a unit are passed over.
-    """
-    mine = [Forecast.series_id == series_id, Forecast.model_id == model_id, Forecast.unit.is_not(None)]
-    mine.append(Forecast.issued_at <= as_of)
-    if before is not None:
-        mine.append(Forecast.cutoff < before)
-    if issued_from is not None:
-        mine.append(Forecast.issued_at >= issued_from)
-    chosen = (
-        select(Forecast.id, Forecast.cutoff, Forecast.unit)
-        .where(*mine)
-        .order_by(Forecast.cutoff.desc())
-        .limit(newest)
-        .subquery()
-    )
-    scored = (
-        (Score.series_id == series_id)
-        & (Score.target_ts == ForecastStep.target_ts)
-        & (Score.forecast_id == ForecastStep.forecast_id)
-        & (Score.step == ForecastStep.step)
-        & (Score.scored_at <= as_of)
-    )
-    rows = session.execute(
-        select(
-            type_coerce(chosen.c.cutoff, BigInteger), chosen.c.unit, ForecastStep.step, ForecastStep.mean, Score.value
-        )
-        .join(ForecastStep, ForecastStep.forecast_id == chosen.c.id)
-        .join(Score, scored, isouter=True)
-        .order_by(chosen.c.cutoff, ForecastStep.step)
-    )
-    return [LiveStep(*row) for row in rows]

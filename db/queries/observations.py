@@ -6,17 +6,31 @@ were brought, and read in the measure of the newest: multiplied by the factors o
 a dividend's, as far as known at that moment.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ColumnElement, Select, select, type_coerce
 from sqlalchemy.orm import Session
 
+from db.queries.execution import fetch, listed
 from db.schema import Factor, Observation
 from db.times import to_us
 
 Pair = tuple[int, float]
+
+# Where a series has fewer times than are asked for, there is no such time, and all of them count.
+NEWEST_PAIRS = """
+    SELECT s.id, o.ts, o.value FROM series s CROSS JOIN observations o
+    WHERE s.id IN (SELECT value FROM json_each(:series_ids)) AND o.series_id = s.id AND o.observed_at <= :as_of
+    AND o.ts >= coalesce((
+        SELECT DISTINCT ts FROM observations WHERE series_id = s.id AND observed_at <= :as_of
+        ORDER BY ts DESC LIMIT 1 OFFSET :newest - 1
+    ), -9223372036854775808)
+    ORDER BY s.id, o.ts, o.observed_at"""
+FACTORS = """
+    SELECT series_id, ts, factor FROM factors
+    WHERE series_id IN (SELECT value FROM json_each(:series_ids)) AND observed_at <= :as_of
+    ORDER BY series_id, ts, observed_at"""
 
 
 def observations(
@@ -50,6 +64,23 @@ def observations(
         pairs.append((ts, value))
     pairs.reverse()
     return in_newest_measure(pairs, factors(session, series_id, as_of=as_of))
+
+
+def newest_pairs(session: Session, series_ids: Sequence[int], *, as_of: datetime, newest: int) -> dict[int, list[Pair]]:
+    """Of each of some series what `observations` tells of the newest so many times, in bulk."""
+    if newest < 1:
+        return {series_id: [] for series_id in series_ids}
+    asked = {"series_ids": listed(series_ids), "as_of": to_us(as_of), "newest": newest}
+    pairs: dict[int, dict[int, float]] = {series_id: {} for series_id in series_ids}
+    for series_id, ts, value in fetch(session, NEWEST_PAIRS, asked):
+        pairs[series_id][ts] = value  # the newest revision of a time comes last, and stays
+    measures: dict[int, dict[int, float]] = {}
+    for series_id, ts, factor in fetch(session, FACTORS, asked):
+        measures.setdefault(series_id, {})[ts] = factor
+    return {
+        series_id: in_newest_measure(list(found.items()), list(measures.get(series_id, {}).items()))
+        for series_id, found in pairs.items()
+    }
 
 
 def in_newest_measure(pairs: list[Pair], factors: Sequence[Pair]) -> list[Pair]:
@@ -94,7 +125,7 @@ def stored_values(
         "SELECT series_id, ts, value, max(observed_at) FROM observations"
         " WHERE series_id IN (SELECT value FROM json_each(?)) AND ts BETWEEN ? AND ? AND observed_at <= ?"
         " GROUP BY series_id, ts ORDER BY series_id, ts",
-        (json.dumps(list(series_ids)), start, end, to_us(as_of)),
+        (listed(series_ids), start, end, to_us(as_of)),
     )
     return [(series_id, ts, value) for series_id, ts, value, _ in rows]
 

@@ -1,12 +1,47 @@
 """Runs: every run of a job, when it was due, how it ended, and why."""
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from db.queries.execution import changed
+from db.queries.execution import changed, each_of, fetch
 from db.schema import Model, Run
+
+# The kinds of runs that there are, each found from the one before it with a look or three into the index.
+KINDS = """
+    WITH RECURSIVE kinds AS (
+        SELECT panel, job, outcome FROM (SELECT panel, job, outcome FROM runs ORDER BY panel, job, outcome LIMIT 1)
+        UNION ALL
+        SELECT r.panel, r.job, r.outcome FROM kinds k JOIN runs r ON r.id = coalesce(
+            (
+                SELECT id FROM runs WHERE panel = k.panel AND job = k.job AND outcome > k.outcome
+                ORDER BY outcome LIMIT 1
+            ),
+            (SELECT id FROM runs WHERE panel = k.panel AND job > k.job ORDER BY job, outcome LIMIT 1),
+            (SELECT id FROM runs WHERE panel > k.panel ORDER BY panel, job, outcome LIMIT 1)
+        )
+    )"""
+
+# Of each kind that is asked for the newest so many before a run: no more is looked at, however rare they are.
+NEWEST = """
+    SELECT r.id FROM kinds k CROSS JOIN runs r
+    WHERE k.panel = coalesce(:panel, k.panel) AND k.job = coalesce(:job, k.job)
+    AND k.outcome = coalesce(:outcome, k.outcome)
+    AND r.panel = k.panel AND r.job = k.job AND r.outcome = k.outcome AND r.id < :before
+    AND r.id >= coalesce((
+        SELECT id FROM runs WHERE panel = k.panel AND job = k.job AND outcome = k.outcome AND id < :before
+        ORDER BY id DESC LIMIT 1 OFFSET :limit - 1
+    ), 0)
+    ORDER BY r.id DESC LIMIT :limit"""
+NEWEST_OF_JOBS = """
+    SELECT r.id FROM (SELECT DISTINCT panel, job FROM kinds) k CROSS JOIN runs r
+    WHERE k.job IN (SELECT value FROM json_each(:jobs)) AND r.panel = k.panel AND r.job = k.job
+    AND r.id >= coalesce((
+        SELECT id FROM runs WHERE panel = k.panel AND job = k.job ORDER BY id DESC LIMIT 1 OFFSET :limit - 1
+    ), 0)"""
 
 
 def start_run(session: Session, job: str, panel: str, *, due: datetime, started: datetime) -> int:
@@ -51,3 +86,40 @@ def newest_runs(session: Session, panel: str, job: str, limit: int) -> list[Run]
     """The newest runs of a panel's job, newest first."""
     chosen = select(Run).where(Run.panel == panel, Run.job == job).order_by(Run.id.desc()).limit(limit)
     return list(session.scalars(chosen))
+
+
+def newest_runs_of_all(session: Session, jobs: Sequence[str], limit: int) -> dict[tuple[str, str], list[Run]]:
+    """Of each panel and each of some jobs that has run, the newest runs, newest first."""
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in _loaded(session, KINDS + NEWEST_OF_JOBS, {"jobs": json.dumps(list(jobs)), "limit": limit}):
+        found.setdefault((run.panel, run.job), []).append(run)
+    return found
+
+
+def runs(
+    session: Session,
+    *,
+    panel: str | None = None,
+    job: str | None = None,
+    outcome: str | None = None,
+    before_id: int | None = None,
+    limit: int,
+) -> list[Run]:
+    """The newest `limit` runs, newest first: of a panel, of a job, with an outcome, before another run."""
+    before = 2**63 - 1 if before_id is None else before_id
+    if panel is None and job is None and outcome is None:
+        chosen = select(Run).where(Run.id < before).order_by(Run.id.desc()).limit(limit)
+        return list(session.scalars(chosen))
+    asked = {"panel": panel, "job": job, "outcome": outcome, "before": before, "limit": limit}
+    return _loaded(session, KINDS + NEWEST, asked)
+
+
+def _loaded(session: Session, statement: str, asked: Mapping[str, object]) -> list[Run]:
+    """The runs whose ids a statement tells, newest first."""
+    ids = [run_id for (run_id,) in fetch(session, statement, asked)]
+    return list(session.scalars(select(Run).where(Run.id.in_(select(each_of(ids)))).order_by(Run.id.desc())))
+
+
+def find_run(session: Session, run_id: int) -> Run | None:
+    """The run of that id."""
+    return session.get(Run, run_id)

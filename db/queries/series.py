@@ -1,9 +1,10 @@
 """The series, where their sources stand, and whether the database answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, select, text, type_coerce
+from sqlalchemy import BigInteger, func, select, text, tuple_, type_coerce
 from sqlalchemy.orm import Session
 
 from db.schema import Observation, Series, SourceState
@@ -23,6 +24,32 @@ def series_of_panel(session: Session, panel: str) -> list[Series]:
 def all_series(session: Session) -> list[Series]:
     """Every series, by panel and name."""
     return list(session.scalars(select(Series).order_by(Series.panel, Series.name)))
+
+
+def list_series(
+    session: Session,
+    *,
+    panels: Sequence[str],
+    search: str | None = None,
+    after: tuple[str, str] | None = None,
+    limit: int,
+) -> list[Series]:
+    """The first so many series of some panels, by panel and name, after such a pair.
+
+    search: what their names hold, whatever the case of its ASCII letters.
+    """
+    chosen = select(Series).where(Series.panel.in_(panels))
+    if search is not None:
+        chosen = chosen.where(Series.name.icontains(search, autoescape=True))
+    if after is not None:
+        chosen = chosen.where(tuple_(Series.panel, Series.name) > after)
+    return list(session.scalars(chosen.order_by(Series.panel, Series.name).limit(limit)))
+
+
+def count_series(session: Session) -> dict[str, int]:
+    """How many series each panel has that has any."""
+    counted = select(Series.panel, func.count()).group_by(Series.panel)
+    return {panel: count for panel, count in session.execute(counted)}  # noqa: C416  a row is no pair to mypy
 
 
 def find_series(session: Session, name: str) -> Series | None:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -82,3 +82,17 @@ class Source(Protocol):
     def fetch(self, request: Request) -> Iterable[Delivery]:
         """Everything the source has for the request. Raises SourceDownError, at once or amid the deliveries."""
         ...
+
+
+@runtime_checkable
+class TakesAway(Protocol):
+    """A source that is handed each thing once, as a broker's client is."""
+
+    def apart(self) -> Source:
+        """The source as one that only looks: what waits for this one goes on waiting."""
+        ...
+
+
+def apart(source: Source) -> Source:
+    """The source to ask where nothing of what it brings will be stored."""
+    return source.apart() if isinstance(source, TakesAway) else source

@@ -17,7 +17,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
@@ -60,6 +60,10 @@ class MqttSource:
     keepalive: Annotated[int, "seconds of silence after which to see whether the broker is still there"] = 60
     buffer: Annotated[int, "messages that wait to be stored, at most; beyond that the oldest are lost"] = 1_000_000
     _broker: Broker = field(init=False)  # it describes itself without the password
+
+    def apart(self) -> "MqttSource":
+        """Another client, without a lasting session: what the broker keeps for this one, it hands out once."""
+        return replace(self, time="", client_id="")
 
     def __post_init__(self) -> None:
         self._broker = broker_of(self.url, self.password)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from db import engine
+from db import engine, queries
 from db.engine import DatabaseUnusableError
 from db.schema import Base
 
@@ -122,3 +122,16 @@ def test_a_database_of_a_newer_version_is_told(url, write_engine):
 def test_the_database_is_in_wal_mode(url, write_engine):
     with create_engine(url).connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+
+
+def test_another_number_tells_that_something_was_committed(url, sessions, write_engine):
+    read_engine = engine.reader(url)
+    changes = engine.Changes(read_engine)
+    before = changes.version()
+    with sessions() as session:
+        queries.add_series(session, "undone", "p")
+    assert changes.version() == before
+    with sessions.begin() as session:
+        queries.add_series(session, "a", "p")
+    assert changes.version() != before
+    read_engine.dispose()

@@ -22,20 +22,65 @@ BEFORE = (
 )
 
 
-@pytest.fixture
-def upgraded(url):
-    """Sessions on a database that was written by the first version."""
+DAY = 86_400_000_000  # µs
+SCORED = (
+    "INSERT INTO series (id, name, panel) VALUES (1, 'a', 'p'), (2, 'none', 'p'), (3, 'c', 'p')",
+    "INSERT INTO models VALUES (1, 'p', 1, 'naive', 10, 10, 'first', x'01', 1)",
+    "INSERT INTO forecasts VALUES (1, 1, 1, 50, 60, 1, 2.0), (2, 1, 1, 51, 60, NULL, NULL), (3, 3, 1, 50, 60, 1, 0.0)",
+    "INSERT INTO forecast_bounds VALUES (1, 1, 80, 0, 2), (1, 1, 95, -1, 3), (1, 2, 80, 0, 2), (2, 1, 95, -1, 3)",
+    """INSERT INTO scores VALUES
+        (1, -86400000000, 1, 1, 2.0, 0.5, -0.75, 99),
+        (1, -1, 1, 2, 3.0, -4.0, 1.0, 99),
+        (1, 0, 2, 1, -2.0, 8.0, 2.0, 99),
+        (1, 86399999999, 2, 2, 0.0, 16.0, 4.0, 99),
+        (3, 864000000000, 3, 1, 0.0, 1.0, 1.0, 99)""",
+)
+
+
+def upgrade(url, revision, statements):
+    """An engine on a database that was written by another version, brought up to date."""
     made = engine.writer(url)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with made.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for statement in BEFORE:
+        command.upgrade(config, revision)
+        for statement in statements:
             connection.execute(text(statement))
     engine.migrate(made)
+    return made
+
+
+@pytest.fixture
+def upgraded(url):
+    """Sessions on a database that was written by the first version."""
+    made = upgrade(url, "0001", BEFORE)
     yield engine.sessions(made)
     made.dispose()
+
+
+@pytest.fixture
+def scored(url):
+    """Sessions on a database with scores that was written before there were sums of them."""
+    made = upgrade(url, "0003", SCORED)
+    yield engine.sessions(made)
+    made.dispose()
+
+
+@pytest.mark.parametrize("key", ["day", "step"])
+def test_sums_are_made_of_the_scores_that_are_there(scored, summed_up, stored_sums, key):
+    with scored() as session:
+        assert stored_sums(session, key) == summed_up(session, key)
+
+
+def test_sums_of_days_begin_at_midnight_also_before_1970(scored, stored_sums):
+    with scored() as session:
+        days = stored_sums(session, "day")
+    assert {at: (tally.error, tally.scaled_error, tally.inside) for at, tally in days.items()} == {
+        (1, -DAY): (4.5, 2.25, {80: (1, 2), 95: (1, 1)}),
+        (1, 0): (24.0, 0.0, {95: (0, 1)}),
+        (3, 10 * DAY): (1.0, 0.0, {}),
+    }
 
 
 def test_the_champions_stay_who_they_were(upgraded):

@@ -76,12 +76,13 @@ def test_silence_ends_with_an_error_and_the_source_is_left_alone_until_it_comes_
         released.wait()
         yield Delivery()
 
+    source = Scripted(script)
     with pytest.raises(SourceDownError, match=r"no answer within 0\.05 s"):
-        list(asking.deliveries("p", Scripted(script), 1, SHORT))
+        list(asking.deliveries("p", source, 1, SHORT))
     with pytest.raises(SourceDownError, match="an earlier request still hangs"):
-        list(asking.deliveries("p", Scripted(script), 2, SHORT))
+        list(asking.deliveries("p", source, 2, SHORT))
     released.set()
-    assert len(list(asking.deliveries("p", Scripted(script), 3, LONG))) == 1
+    assert len(list(asking.deliveries("p", source, 3, LONG))) == 1
     assert asked == [1, 3]
 
 
@@ -114,13 +115,69 @@ def test_a_source_whose_deliveries_nobody_takes_any_more_can_be_asked_again(aski
     assert len(list(asking.deliveries("p", source, None, LONG))) == 1000
 
 
-def test_a_panel_is_asked_in_one_thread(asking):
+def test_a_source_is_asked_in_one_thread(asking):
     threads = set()
 
     def script(request):
         threads.add(threading.current_thread())
         yield Delivery()
 
+    source = Scripted(script)
     for _ in range(3):
-        list(asking.deliveries("p", Scripted(script), None, LONG))
+        list(asking.deliveries("p", source, None, LONG))
     assert len(threads) == 1
+
+
+class Closable(Scripted):
+    """A source that notes in which thread it is closed."""
+
+    closed_in = None
+
+    def close(self):
+        self.closed_in = threading.current_thread()
+
+
+def test_a_source_that_is_left_is_closed_in_the_thread_it_was_asked_in(asking):
+    threads = set()
+
+    def script(request):
+        threads.add(threading.current_thread())
+        yield Delivery()
+
+    source = Closable(script)
+    list(asking.deliveries("p", source, None, LONG))
+    asking.leave(source)
+    assert threads == {source.closed_in}
+    assert not source.closed_in.is_alive()
+
+
+def test_a_source_that_hangs_when_it_is_left_is_closed_once_it_comes_back(asking, released):
+    def script(request):
+        released.wait()
+        yield Delivery()
+
+    source = Closable(script)
+    with pytest.raises(SourceDownError):
+        list(asking.deliveries("p", source, None, SHORT))
+    thread = asking._threads[id(source)]
+    asking.leave(source)
+    assert source.closed_in is None
+    released.set()
+    thread.join(10)
+    assert source.closed_in is thread
+
+
+def test_a_panels_new_source_does_not_wait_for_its_former_one_that_hangs(asking, released):
+    def script(request):
+        released.wait()
+        yield Delivery()
+
+    with pytest.raises(SourceDownError):
+        list(asking.deliveries("p", Scripted(script), None, SHORT))
+    assert len(list(asking.deliveries("p", Scripted(parts(1)), None, LONG))) == 1
+
+
+def test_to_leave_a_source_that_was_never_asked_does_nothing(asking):
+    source = Closable(parts(1))
+    asking.leave(source)
+    assert source.closed_in is None

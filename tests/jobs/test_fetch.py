@@ -466,10 +466,10 @@ def test_a_first_fetch_that_was_cut_off_amid_its_series_is_made_up_for(
     source.fetch = what_was_asked_for
     keep = Storing.keep
 
-    def killed(storing, session, batch, observed_at):
+    def killed(storing, session, batch, observed_at, **more):
         if queries.find_series(session, "a"):
             raise KeyboardInterrupt
-        keep(storing, session, batch, observed_at)
+        keep(storing, session, batch, observed_at, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr("jobs.fetch.AT_ONCE", 50)

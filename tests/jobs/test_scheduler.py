@@ -1,6 +1,8 @@
 """The scheduler, with real threads, real workers and the real clock."""
 
+import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -97,8 +99,6 @@ def test_a_source_that_is_down_is_recorded_and_tried_again_later(start, count, s
 
 
 def test_a_panel_without_enough_data_gets_its_model_once_it_has(start, count, source, panel):
-    from dataclasses import replace
-
     source.put("a", range(10))
     start(replace(panel, fetch_every=timedelta(seconds=1)))
     wait_until(lambda: count(Run, Run.job == "fetch", Run.outcome == "ok") == 1)
@@ -108,8 +108,6 @@ def test_a_panel_without_enough_data_gets_its_model_once_it_has(start, count, so
 
 
 def test_new_observations_are_scored_and_forecast_from(start, count, source, panel, sessions):
-    from dataclasses import replace
-
     values = np.random.default_rng(0).normal(size=202).cumsum()
     source.put("a", values[:200])
     start(replace(panel, fetch_every=timedelta(seconds=1)))
@@ -121,8 +119,6 @@ def test_new_observations_are_scored_and_forecast_from(start, count, source, pan
 
 
 def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, source, panel, sessions, means):
-    from dataclasses import replace
-
     from jobs.fetch import fetch
 
     values = np.random.default_rng(0).normal(size=201).cumsum()
@@ -136,8 +132,6 @@ def test_what_the_command_line_learns_beside_it_is_forecast_from(start, count, s
 
 
 def test_another_horizon_in_the_configuration_is_refitted_for_at_once(start, count, panel, walk, sessions):
-    from dataclasses import replace
-
     first = start()
     wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok") == 1)
     first.stop(timedelta(seconds=5))
@@ -155,8 +149,6 @@ def test_runs_left_over_from_a_kill_are_closed_at_the_start(start, count, sessio
 
 
 def test_a_panel_that_fails_does_not_hold_another(start, count, source, panel, walk):
-    from dataclasses import replace
-
     failing = type(source)(down="no route to host")
     start(replace(panel, name="q", source=failing), panel)
     wait_until(lambda: count(Forecast) == 1)
@@ -186,8 +178,6 @@ def test_what_the_command_line_promotes_forecasts_at_once(start, count, walk, se
 @pytest.fixture
 def refitted(sessions, panel, walk, means):
     """The panel, which is fetched every second, after a refit five hours ago: the next is due in most of a day."""
-    from dataclasses import replace
-
     from jobs.fetch import fetch
     from jobs.refit import refit
 
@@ -234,8 +224,6 @@ def test_a_watch_that_fails_holds_nothing_up(start, count, refitted, monkeypatch
 
 
 def test_what_waits_for_a_close_is_next_done_after_the_next_one(start, count, walk, panel):
-    from dataclasses import replace
-
     delay = timedelta(minutes=30)
     scheduler = start(replace(panel, calendar="24/7", fetch_after_close=delay, refit_after_close=2 * delay))
     wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok") == 1)
@@ -250,3 +238,198 @@ def test_what_waits_for_a_close_is_next_done_after_the_next_one(start, count, wa
         )
 
     wait_until(planned)
+
+
+# ── other panels, while it runs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def quick(panel):
+    """The panel, fetched every second."""
+    return replace(panel, fetch_every=timedelta(seconds=1))
+
+
+@pytest.fixture
+def other(quick, source):
+    """A second panel like it, with a series `b` of its own."""
+    second = type(source)()
+    second.put("b", np.random.default_rng(1).normal(size=200).cumsum())
+    return replace(quick, name="q", source=second)
+
+
+@pytest.fixture
+def slow_source(source):
+    """A source that answers once the test lets it, and notes that it is asked and closed."""
+
+    class Slow(type(source)):
+        def __init__(self):
+            super().__init__()
+            self.asked, self.go_on, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+        def fetch(self, request):
+            self.asked.set()
+            self.go_on.wait(20)
+            yield from super().fetch(request)
+
+        def close(self):
+            self.closed.set()
+
+        def __eq__(self, other):
+            return self is other
+
+        __hash__ = object.__hash__
+
+    made = []
+
+    def make():
+        made.append(Slow())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.go_on.set()
+
+
+def planned(scheduler, panel):
+    """The jobs of a panel that have a date."""
+    return {job.id for job in scheduler._apscheduler.get_jobs() if job.id.endswith(f" {panel.name}")}
+
+
+def test_a_new_panel_starts(start, count, walk, quick, other):
+    scheduler = start(quick)
+    scheduler.take([quick, other])
+    wait_until(lambda: count(Run, Run.panel == "q", Run.job == "refit", Run.outcome == "ok") == 1)
+
+
+def test_a_panel_that_went_is_fetched_no_more_and_its_data_stay(start, count, walk, quick, other):
+    scheduler = start(quick, other)
+    wait_until(lambda: count(Forecast) == 2 and planned(scheduler, other))
+    scheduler.take([quick])
+    assert planned(scheduler, other) == set()
+    wait_until(lambda: count(Run, Run.panel == "q", Run.outcome == "running") == 0)
+    before = count(Run, Run.panel == "q"), count(Run, Run.panel == "p")
+    wait_until(lambda: count(Run, Run.panel == "p") >= before[1] + 2)
+    assert count(Run, Run.panel == "q") == before[0]
+    assert count(Forecast) == 2
+
+
+def test_a_panel_that_is_as_it_was_goes_on_undisturbed(start, count, walk, panel, other, source):
+    scheduler = start(panel)
+    wait_until(lambda: count(Forecast) == 1)
+    wait_until(lambda: planned(scheduler, panel) == {"fetch p", "refit p"})
+    dates = {job.id: job.next_run_time for job in scheduler._apscheduler.get_jobs() if job.id.endswith(" p")}
+    scheduler.take([replace(panel, source=replace(source)), other])
+    wait_until(lambda: count(Forecast) == 2)
+    assert scheduler.panels["p"] is panel
+    assert {job.id: job.next_run_time for job in scheduler._apscheduler.get_jobs() if job.id in dates} == dates
+    assert [count(Run, Run.panel == "p", Run.job == job) for job in ("fetch", "refit")] == [1, 1]
+
+
+def test_the_panels_are_the_same_object_until_they_change(start, panel, other):
+    scheduler = start(panel)
+    before = scheduler.panels
+    scheduler.take([panel])
+    assert scheduler.panels is before
+    scheduler.take([panel, other])
+    assert scheduler.panels == {"p": panel, "q": other}
+
+
+def test_a_changed_schedule_holds_at_once(start, count, walk, panel):
+    scheduler = start(panel)
+    wait_until(lambda: count(Forecast) == 1)
+    scheduler.take([replace(panel, fetch_every=timedelta(seconds=1))])
+    wait_until(lambda: count(Run, Run.job == "fetch", Run.outcome == "ok") >= 3)
+    assert count(Run, Run.job == "refit") == 1
+
+
+def test_a_changed_horizon_is_refitted_for(start, count, walk, refitted, drifts, sessions):
+    scheduler = start(refitted)
+    wait_until(lambda: count(Forecast) == 1)
+    scheduler.take([replace(refitted, horizon=5)])
+    wait_until(lambda: count(Model) == 2)
+
+
+def test_another_source_is_asked_at_once_and_the_former_one_closed(start, count, panel, slow_source, walk):
+    former = slow_source()
+    former.go_on.set()
+    scheduler = start(replace(panel, source=former))
+    wait_until(lambda: count(Run, Run.job == "fetch", Run.outcome == "ok") == 1)  # it has no rows
+    scheduler.take([panel])
+    wait_until(lambda: count(Forecast) == 1)
+    assert former.closed.wait(10)
+
+
+def test_a_source_that_hangs_does_not_hold_the_one_that_takes_its_place(start, count, panel, slow_source, walk):
+    hung = slow_source()
+    scheduler = start(replace(panel, source=hung))
+    assert hung.asked.wait(10)
+    scheduler.take([panel])
+    wait_until(lambda: count(Forecast) == 1)
+    hung.go_on.set()
+    assert hung.closed.wait(10)
+
+
+def test_a_fetch_of_a_panel_that_went_ends_and_plans_nothing_more(start, count, panel, other, slow_source):
+    source = slow_source()
+    source.put("a", range(200))
+    leaving = replace(panel, source=source)
+    scheduler = start(leaving)
+    assert source.asked.wait(10)
+    scheduler.take([other])
+    source.go_on.set()
+    wait_until(lambda: count(Run, Run.panel == "p", Run.job == "fetch", Run.outcome == "ok") == 1)
+    assert source.closed.wait(10)
+    wait_until(lambda: not scheduler._under_way)
+    assert planned(scheduler, leaving) == set()
+    assert count(Run, Run.panel == "p") == 1
+
+
+def test_a_panel_that_comes_back_while_its_last_fetch_still_runs_goes_on(start, count, quick, other, slow_source):
+    source = slow_source()
+    source.put("a", range(200))
+    coming = replace(quick, source=source)
+    scheduler = start(coming)
+    assert source.asked.wait(10)
+    scheduler.take([other])
+    scheduler.take([coming, other])
+    source.go_on.set()
+    wait_until(lambda: count(Run, Run.panel == "p", Run.job == "fetch", Run.outcome == "ok") >= 2)
+
+
+def test_a_panel_is_never_fetched_twice_at_a_time(start, count, walk, quick, slow_source):
+    source = slow_source()
+    source.put("a", range(200))
+    slow = replace(quick, source=source)
+    scheduler = start(slow)
+    assert source.asked.wait(10)
+    for horizon in (4, 5, 6):
+        scheduler.take([replace(slow, horizon=horizon)])
+    time.sleep(1.5)
+    assert count(Run, Run.job == "fetch") == 1
+    source.go_on.set()
+    wait_until(lambda: count(Run, Run.job == "fetch", Run.outcome == "ok") >= 2)
+    assert len(source.requests) == count(Run, Run.job == "fetch")
+
+
+def test_a_refit_of_a_panel_that_went_ends_and_plans_nothing_more(start, count, walk, panel, other):
+    scheduler = start(panel)
+    wait_until(lambda: ("refit", "p") in scheduler._under_way)
+    scheduler.take([other])
+    wait_until(lambda: ("refit", "p") not in scheduler._under_way)
+    assert planned(scheduler, panel) == set()
+    assert count(Run, Run.panel == "p", Run.job == "refit", Run.outcome == "ok") == 1
+
+
+def test_more_panels_than_it_was_started_with_do_not_hold_each_other(start, count, walk, quick, other, slow_source):
+    scheduler = start(quick)
+    hung = [replace(quick, name=f"hung{k}", source=slow_source()) for k in range(10)]
+    scheduler.take([quick, *hung])
+    assert all(panel.source.asked.wait(10) for panel in hung)
+    scheduler.take([quick, *hung, other])
+    wait_until(lambda: count(Run, Run.panel == "q", Run.job == "fetch", Run.outcome == "ok") >= 2)
+
+
+def test_refits_that_wait_for_a_worker_are_counted(start, walk, panel, other):
+    scheduler = start(panel, other)
+    seen = set()
+    wait_until(lambda: seen.add(scheduler.waiting()["refit"]) or {0, 1} <= seen)

@@ -37,7 +37,7 @@ def test_a_forecaster_exact_on_y_equals_t_scores_zero_at_every_step(sessions, pa
     learn(sessions, line, clock, range(14))
     assert score(sessions, panel, clock) == 30
     with sessions() as session:
-        summary = queries.score_summary(session, line.id)
+        summary = queries.score_summary(session, line.id, by_step=True)
     assert (summary.all.mae, summary.all.naive_mae, summary.all.coverage) == (0.0, 2.0, {80: 1.0})
     assert {step: (each.count, each.mae, each.mase, each.naive_mae) for step, each in summary.by_step.items()} == {
         step: (10, 0.0, 0.0, float(step)) for step in (1, 2, 3)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -45,6 +46,52 @@ def blas_threads(_):
 
     np.ones((2, 2)) @ np.ones((2, 2))
     return [pool["num_threads"] for pool in threadpool_info()]
+
+
+def priority(_):
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def policy(_):
+    return os.sched_getscheduler(0)
+
+
+def test_a_worker_gives_way_to_everything_else(workers):
+    assert workers.call(priority, None) == 19
+    assert priority(None) < 19
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has SCHED_IDLE")
+def test_a_worker_runs_when_nobody_else_wants_to(workers):
+    assert workers.call(policy, None) == os.SCHED_IDLE
+    assert policy(None) != os.SCHED_IDLE
+
+
+def test_a_hang_up_that_reaches_a_worker_does_it_no_harm(workers):
+    pid = workers.call(pid_of, None)
+    os.kill(pid, signal.SIGHUP)
+    assert workers.call(pid_of, None) == pid
+
+
+def test_only_tasks_that_no_process_has_begun_count_as_waiting():
+    pool = Workers(1, timedelta(seconds=60))
+    assert pool.waiting() == 0
+
+    def call():
+        with pytest.raises(StoppedError):
+            pool.call(hang, None)
+
+    callers = [threading.Thread(target=call) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    deadline = time.monotonic() + 20
+    while pool.waiting() != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    pool.stop()
+    for caller in callers:
+        caller.join(5)
+    assert pool.waiting() == 0
 
 
 def test_a_worker_is_another_process(workers):

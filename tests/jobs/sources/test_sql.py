@@ -219,13 +219,13 @@ def test_what_the_database_says_of_a_query_is_told_in_one_line(postgres, ask, qu
 
 
 def test_a_password_may_be_given_as_it_is(postgres, reader, one):
-    source = SqlSource(reader.render_as_string(), "SELECT now() AS ds, 5 AS y", password="p@ss/w:rd%")  # noqa: S106
+    source = SqlSource(reader.render_as_string(), "SELECT now() AS ds, 5 AS y", password="p@ss/w:rd%")
     assert one(source).tolist() == [5]
 
 
 @pytest.mark.parametrize("user", ["reader", "expired"])
 def test_a_password_that_is_wrong_or_has_expired_is_refused_in_words_without_it(reader, ask, user):
-    url = reader.set(username=user, password="secret-word").render_as_string(hide_password=False)  # noqa: S106
+    url = reader.set(username=user, password="secret-word").render_as_string(hide_password=False)
     with pytest.raises(SourceDownError, match=f'password authentication failed for user "{user}"') as caught:
         ask(SqlSource(url, "SELECT 1"))
     assert str(caught.value).startswith("cannot connect to the database: ")
@@ -451,7 +451,7 @@ def test_a_url_that_is_none_is_refused_without_telling_it():
 def test_a_source_describes_itself_without_its_password():
     told = [
         repr(SqlSource("postgresql://me:secret-word@host/db", SINCE)),
-        repr(SqlSource("sqlite://", SINCE, password="secret-word")),  # noqa: S106
+        repr(SqlSource("sqlite://", SINCE, password="secret-word")),
     ]
     assert "me:***@host/db" in told[0]
     assert "secret-word" not in "".join(told)

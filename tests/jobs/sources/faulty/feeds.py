@@ -38,7 +38,7 @@ class SqlRig(Rig):
         self._postgres = postgres
         self._hidden = postgres.socket.with_name("hidden")
         self._lock = None
-        url = postgres.url.set(username="keeper", password="of-prices")  # noqa: S106  a test's own
+        url = postgres.url.set(username="keeper", password="of-prices")
         query = "SELECT * FROM rig.prices WHERE ds >= :since"
         self.source = SqlSource(url.render_as_string(hide_password=False), query, timeout=TIMEOUT)
 
