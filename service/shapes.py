@@ -1,14 +1,19 @@
 """The shapes of the answers, as they go over the wire. A field that is None has no value."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+
+from service.state import Status
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class ObservationAnswer(msgspec.Struct):
     """One observation."""
 
-    ts: datetime
+    ts: Time
     value: float
 
 
@@ -16,7 +21,7 @@ class StepAnswer(msgspec.Struct):
     """One step of a forecast. intervals: level in percent → [lo, hi]."""
 
     step: int
-    target_ts: datetime
+    target_ts: Time
     mean: float
     naive: float
     intervals: dict[str, tuple[float, float]]
@@ -25,45 +30,50 @@ class StepAnswer(msgspec.Struct):
 class IssuedAnswer(msgspec.Struct):
     """A forecast as the ledger holds it."""
 
-    issued_at: datetime
-    cutoff: datetime
+    issued_at: Time
+    cutoff: Time
     model: str
     model_version: int
-    model_trained_at: datetime
+    model_trained_at: Time
     steps: list[StepAnswer]
 
 
 class LedgerAnswer(msgspec.Struct):
-    """Forecasts of a series as the ledger holds them, beside the state that the series is in now."""
+    """Forecasts of a series as the ledger holds them, beside the state that the series is in now; where to go on."""
 
     series: str
     panel: str
-    status: str
+    status: Status
     reason: str
     forecasts: list[IssuedAnswer]
+    next: str | None
 
 
 class AgesAnswer(msgspec.Struct):
-    """Ages in seconds: of the newest observation's end, of the forecast, of its model."""
+    """Ages in whole seconds: of the newest observation's end, of the forecast, of its model."""
 
-    data_s: float | None
-    forecast_s: float | None
-    model_s: float | None
+    data_s: int | None
+    forecast_s: int | None
+    model_s: int | None
 
 
 class LatestAnswer(msgspec.Struct):
-    """The latest forecast of a series, and how far it can be trusted."""
+    """The latest forecast of a series, and how far it can be trusted.
+
+    until: when time alone will change its status, if nothing new comes; null where it never will.
+    """
 
     series: str
     panel: str
-    status: str
+    status: Status
     reason: str
+    until: Time | None
     ages: AgesAnswer
-    issued_at: datetime | None
-    cutoff: datetime | None
+    issued_at: Time | None
+    cutoff: Time | None
     model: str | None
     model_version: int | None
-    model_trained_at: datetime | None
+    model_trained_at: Time | None
     steps: list[StepAnswer]
 
 
@@ -106,28 +116,99 @@ class ScoresAnswer(msgspec.Struct):
 class RefitAnswer(msgspec.Struct):
     """A run of a panel's refit. A reason that begins with drift: it was forced, because live errors were too large."""
 
-    started: datetime
-    ended: datetime | None
+    started: Time
+    ended: Time | None
     outcome: str
     reason: str
 
 
 class SeriesAnswer(msgspec.Struct):
-    """A series at a glance."""
+    """A series at a glance.
+
+    history and ahead: its newest observations and all steps of its latest forecast, where they were asked for.
+    """
 
     name: str
     panel: str
     interval: str
     horizon: int
-    status: str
+    status: Status
     reason: str
     newest: ObservationAnswer | None
-    data_age_s: float | None
+    data_age_s: int | None
     next: StepAnswer | None
     model: str | None
+    model_version: int | None
     score_7d: ScoreAnswer
     last_refit: RefitAnswer | None
-    next_refit: datetime | None
+    next_refit: Time | None
+    history: list[ObservationAnswer] | None
+    ahead: list[StepAnswer] | None
+
+
+class SeriesListAnswer(msgspec.Struct):
+    """Some series, and where the next page begins: null where this is the last."""
+
+    series: list[SeriesAnswer]
+    next: str | None
+
+
+class ObservationsAnswer(msgspec.Struct):
+    """Observations of a series as known at a moment, oldest first."""
+
+    series: str
+    as_of: Time
+    observations: list[ObservationAnswer]
+
+
+class BulkAnswer(msgspec.Struct):
+    """The latest forecasts of some series, in the order asked for."""
+
+    forecasts: list[LatestAnswer]
+
+
+class RunAnswer(msgspec.Struct):
+    """One run of a job. outcome: running, ok, waiting, failed or interrupted."""
+
+    id: int
+    job: str
+    panel: str
+    due: Time
+    started: Time
+    ended: Time | None
+    duration_s: float | None
+    outcome: str
+    reason: str
+
+
+class RunsAnswer(msgspec.Struct):
+    """Some runs, newest first, and where the next page begins."""
+
+    runs: list[RunAnswer]
+    next: str | None
+
+
+class PanelAnswer(msgspec.Struct):
+    """A panel: what is configured, how many of its series are in which state, and the newest run of each job."""
+
+    name: str
+    source: str
+    interval: str
+    horizon: int
+    levels: list[int]
+    series: int
+    statuses: dict[str, int]
+    model: str | None
+    model_version: int | None
+    next_fetch: Time
+    next_refit: Time | None
+    last_runs: dict[str, RunAnswer | None]
+
+
+class PanelsAnswer(msgspec.Struct):
+    """Every panel that is configured."""
+
+    panels: list[PanelAnswer]
 
 
 class ModelAnswer(msgspec.Struct):
@@ -135,9 +216,17 @@ class ModelAnswer(msgspec.Struct):
 
     version: int
     kind: str
-    trained_at: datetime
-    cutoff: datetime
+    trained_at: Time
+    cutoff: Time
     standing: str
     verdict: str
-    promoted_at: datetime | None
+    promoted_at: Time | None
     reason: str | None
+
+
+class ModelsAnswer(msgspec.Struct):
+    """The versions of the model of a series' panel, newest first."""
+
+    series: str
+    panel: str
+    models: list[ModelAnswer]

@@ -14,10 +14,11 @@ Status = Literal["fresh", "stale", "expired", "no_model", "insufficient_data", "
 
 @dataclass(frozen=True)
 class State:
-    """A series' state and the reason for it."""
+    """A series' state and the reason for it; after which moment time alone makes another of it (None: never)."""
 
     status: Status
     reason: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ def state(known: Known) -> State:
         reason = f"the forecast expired at {_time(expires)}"
         return State("expired", f"{reason}; {down}" if down else reason)
     if down:
-        return State("source_down", down)
+        return State("source_down", down, expires)
     if known.newest is not None and known.newest > known.forecast_cutoff:
-        return State("stale", f"there is an observation of {_time(known.newest)}, but no forecast from it yet")
+        return State("stale", f"there is an observation of {_time(known.newest)}, but no forecast from it yet", expires)
     if known.newest is not None and known.overdue_at is not None and known.now > known.overdue_at:
         age = durations.told(known.now - known.newest - known.interval)
-        return State("stale", f"no observation since {_time(known.newest)}, {age} ago")
-    return State("fresh", "made from the newest observation")
+        return State("stale", f"no observation since {_time(known.newest)}, {age} ago", expires)
+    until = min((moment for moment in (expires, known.overdue_at) if moment is not None), default=None)
+    return State("fresh", "made from the newest observation", until)
 
 
 def _without_forecast(known: Known, down: str | None) -> State:

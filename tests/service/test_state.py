@@ -51,3 +51,29 @@ def test_the_state_says_how_far_the_forecast_can_be_trusted(changes, status, rea
 
 def test_every_state_has_a_reason():
     assert state(GOOD).reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "until"),
+    [
+        ({}, NOW + 2 * HOUR),  # overdue
+        ({"overdue_at": NOW + 4 * HOUR}, NOW + 3 * HOUR),  # expired
+        ({"overdue_at": NOW - HOUR}, NOW + 3 * HOUR),
+        ({"overdue_at": None, "expire_after": timedelta.max}, None),
+        ({"newest": NOW}, NOW + 3 * HOUR),
+        (DOWN, NOW + 3 * HOUR),
+        ({"forecast_ends": NOW - HOUR}, None),
+        ({**WITHOUT, **DOWN}, None),
+        (WITHOUT, None),
+    ],
+)
+def test_the_state_says_after_which_moment_time_alone_changes_it(changes, until):
+    assert state(replace(GOOD, **changes)).until == until
+
+
+@pytest.mark.parametrize("changes", [{}, {"overdue_at": NOW - HOUR}, {"overdue_at": None}, {"newest": NOW}, DOWN])
+def test_a_state_holds_until_that_moment_and_is_another_just_after_it(changes):
+    known = replace(GOOD, **changes)
+    before = state(known)
+    assert state(replace(known, now=before.until)).status == before.status
+    assert state(replace(known, now=before.until + timedelta(microseconds=1))).status != before.status

@@ -1,0 +1,176 @@
+"""The same question, asked again while nothing was written, gets the same bytes.
+
+Half of what a question costs is finding the code that answers it, most of the rest reading the database. So answers are
+kept here, in front of all that, as the bytes that go out: compressed or not, with their ETag. SQLite tells in
+microseconds whether anything was committed since (`PRAGMA data_version`). Those who ask the same at once wait for one
+answer.
+
+As many answers depend on the time, they are kept for the second in which they were made; longer where the answer says
+until when time alone makes nothing of it but greater ages (the header UNTIL, which stays here): those are counted on.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COMPRESSED_FROM = 1_000  # bytes; below it costs more than it saves
+COMPRESSION = 5
+KEPT = 32_000_000  # bytes of answers
+LONGEST_QUESTION = 4_000  # bytes; longer ones are answered, not kept
+
+# They grow by themselves: an answer whose ages alone are others is the same.
+AGES = re.compile(rb'("(?:data_age|data|forecast|model)_s":)(\d+)')
+UNTIL = "rollcast-until"  # seconds since 1970
+
+Headers = list[tuple[bytes, bytes]]
+Question = tuple[str, bytes, bool, bool]  # path, query, whether compressed, whether as CSV
+Moment = tuple[tuple[object, ...], int]  # what is the case, and the second
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer, ready to go out."""
+
+    moment: tuple[object, ...]
+    second: int  # in which it was made, or its ages were counted on last
+    until: float  # when time alone makes another of it, but for ages
+    status: int
+    headers: Headers
+    plain: bytes  # before it is compressed
+    body: bytes
+    etag: bytes
+
+    @property
+    def size(self) -> int:
+        """In bytes, about."""
+        return len(self.plain) + (len(self.body) if self.body is not self.plain else 0)
+
+    def at(self, second: int, zipped: bool) -> "Kept":
+        """The same with its ages of a later second."""
+        later = second - self.second
+        plain = AGES.sub(lambda age: age[1] + b"%d" % (int(age[2]) + later), self.plain)
+        body = gzip.compress(plain, COMPRESSION) if zipped and len(plain) >= COMPRESSED_FROM else plain
+        return replace(self, second=second, plain=plain, body=body)
+
+
+class Cache:
+    """ASGI middleware for what lies under a prefix, but one path.
+
+    moment: what an answer depends on besides its question and the time, compared by equality; clock: seconds since
+    1970.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        moment: Callable[[], tuple[object, ...]],
+        clock: Callable[[], float],
+        prefix: str,
+        but: str,
+    ) -> None:
+        self._app = app
+        self._moment = moment
+        self._clock = clock
+        self._prefix, self._but = prefix, but
+        self._kept: dict[Question, Kept] = {}
+        self._size = 0
+        self._asked: dict[Question, tuple[Moment, asyncio.Task[Kept]]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from what is kept, or ask the app and keep what it says."""
+        if not (
+            scope["type"] == "http"
+            and scope["method"] == "GET"
+            and scope["path"].startswith(self._prefix)
+            and scope["path"] != self._but
+        ):
+            await self._app(scope, receive, send)
+            return
+        asked = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        zipped = b"gzip" in asked.get(b"accept-encoding", b"")
+        csv = b"text/csv" in asked.get(b"accept", b"")
+        moment, now = self._moment(), self._clock()
+        question = (scope["path"], scope["query_string"], zipped, csv)
+        kept = self._kept.get(question)
+        if kept is None or kept.moment != moment or not kept.second <= now < max(kept.second + 1, kept.until):
+            kept = await self._ask(question, (moment, int(now)), scope, zipped)
+        elif now >= kept.second + 1:
+            kept = self._kept[question] = kept.at(int(now), zipped)
+        await _send(kept, asked.get(b"if-none-match", b""), send)
+
+    async def _ask(self, question: Question, moment: Moment, scope: Scope, zipped: bool) -> Kept:
+        asked_at, asking = self._asked.get(question, (None, None))
+        if asking is None or asked_at != moment:
+            asking = asyncio.ensure_future(self._answer(question, moment, scope, zipped))
+            self._asked[question] = (moment, asking)
+            asking.add_done_callback(partial(self._forget, question))
+        return await asyncio.shield(asking)  # whoever goes away must not take it from the others
+
+    def _forget(self, question: Question, done: asyncio.Task[Kept]) -> None:
+        if self._asked.get(question, (None, None))[1] is done:
+            del self._asked[question]
+
+    async def _answer(self, question: Question, moment: Moment, scope: Scope, zipped: bool) -> Kept:
+        start, body = await _heard(self._app, scope)
+        told = dict(start["headers"])
+        until = float(told.get(UNTIL.encode(), 0))
+        headers: Headers = [item for item in told.items() if item[0] not in (b"content-length", UNTIL.encode())]
+        etag = b'W/"' + hashlib.blake2b(AGES.sub(b"", body), digest_size=12).hexdigest().encode() + b'"'
+        plain = body
+        if zipped and len(body) >= COMPRESSED_FROM:
+            body = await asyncio.to_thread(gzip.compress, body, COMPRESSION)
+            headers.append((b"content-encoding", b"gzip"))
+        headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
+        if start["status"] == 200:
+            headers += [(b"etag", etag), (b"cache-control", b"private, no-cache")]
+        kept = Kept(*moment, until, start["status"], headers, plain, body, etag)
+        if kept.status == 200 and len(scope["query_string"]) <= LONGEST_QUESTION:
+            self._keep(question, kept)
+        return kept
+
+    def _keep(self, question: Question, kept: Kept) -> None:
+        before = self._kept.pop(question, None)
+        self._size += kept.size - (before.size if before else 0)
+        if self._size > KEPT:  # most of it is of moments that have passed
+            self._kept, self._size = {}, kept.size
+        self._kept[question] = kept
+
+
+_HEADERS = frozenset((b"accept", b"accept-encoding", b"if-none-match"))
+
+
+async def _send(kept: Kept, known: bytes, send: Send) -> None:
+    """Send an answer, or that it is what the asker knows."""
+    status, headers, body = kept.status, kept.headers, kept.body
+    if status == 200 and known and (known == b"*" or kept.etag in known):
+        status, body = 304, b""
+        headers = [(name, value) for name, value in headers if name not in (b"content-type", b"content-encoding")]
+    else:
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _heard(app: ASGIApp, scope: Scope) -> tuple[Message, bytes]:
+    """What the app would send."""
+    start: dict[str, Any] = {}
+    parts: list[bytes] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    return start, b"".join(parts)

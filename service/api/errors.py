@@ -1,0 +1,85 @@
+"""Errors, in one shape: {"error": {"code", "message", "hint"}}."""
+
+import logging
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from service import answers
+
+log = logging.getLogger("rollcast")
+
+HINTS = {404: "see / for what there is", 405: "the API only reads: use GET"}
+CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class Oops(msgspec.Struct):
+    """What went wrong, and what to do."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class OopsAnswer(msgspec.Struct):
+    """The one shape of all errors."""
+
+    error: Oops
+
+
+class ApiError(Exception):
+    """Something is wrong with a question."""
+
+    def __init__(self, status: int, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.hint = status, code, hint
+
+
+def bad_parameter(name: str, value: object, expected: str) -> ApiError:
+    """A parameter that cannot be used; `expected` says what could."""
+    return ApiError(422, "bad_parameter", f"{name} = {value!r}: {expected}", "see /openapi.json")
+
+
+def error(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> Response:
+    """An answer that says what went wrong."""
+    body = msgspec.json.encode(OopsAnswer(Oops(code, message, hint)))
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+def handle(app: FastAPI) -> None:
+    """Let every error of the app be told in the one shape."""
+
+    @app.exception_handler(ApiError)
+    def ours(_request: Request, wrong: ApiError) -> Response:
+        return error(wrong.status, wrong.code, str(wrong), wrong.hint)
+
+    @app.exception_handler(answers.NoSeriesError)
+    def no_series(_request: Request, wrong: answers.NoSeriesError) -> Response:
+        return error(404, "unknown_series", str(wrong), wrong.hint)
+
+    @app.exception_handler(answers.NoLevelError)
+    def no_level(_request: Request, wrong: answers.NoLevelError) -> Response:
+        return error(422, "unknown_level", str(wrong), wrong.hint)
+
+    @app.exception_handler(answers.TooOldError)
+    def too_old(_request: Request, wrong: answers.TooOldError) -> Response:
+        return error(503, "too_old", str(wrong), wrong.hint)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, wrong: RequestValidationError) -> Response:
+        first = wrong.errors()[0]
+        ours = bad_parameter(str(first["loc"][-1]), first.get("input"), first["msg"])
+        return error(ours.status, ours.code, str(ours), ours.hint)
+
+    @app.exception_handler(HTTPException)
+    def http(_request: Request, wrong: HTTPException) -> Response:
+        status = wrong.status_code
+        hint, code = HINTS.get(status, "see /openapi.json"), CODES.get(status, "http_error")
+        return error(status, code, str(wrong.detail), hint, dict(wrong.headers or {}))
+
+    @app.exception_handler(Exception)
+    def internal(request: Request, wrong: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=wrong)
+        return error(500, "internal", "this should not have happened", "see the daemon's log")

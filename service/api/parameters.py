@@ -1,0 +1,148 @@
+"""What may be asked: the parameters of the API, their limits, and what they become."""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import Depends, Header, Path, Query
+from pydantic import AfterValidator, BeforeValidator
+
+from service import durations
+from service.api.errors import bad_parameter
+from service.state import Status
+
+LONGEST_NAME = 500
+NUMBER = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
+
+Name = Annotated[str, Path(description="A series' name; it may hold slashes", max_length=LONGEST_NAME)]
+OfPanel = Annotated[str | None, Query(description="Of this panel only", max_length=LONGEST_NAME)]
+OfStatus = Annotated[Status | None, Query(description="In this state only")]
+Search = Annotated[str | None, Query(description="Whose name holds this, in upper or lower case", max_length=200)]
+History = Annotated[int, Query(ge=0, le=500, description="Newest observations to tell of each series")]
+Points = Annotated[
+    int | None,
+    Query(ge=2, le=10_000, description="All observations from start to end, in so many points that keep the extremes"),
+]
+Window = Annotated[
+    Literal["7d", "30d", "all"] | None, Query(description="Targets of the last so many UTC days; without it, all three")
+]
+ByStep = Annotated[Literal["step"] | None, Query(description="Also of each step")]
+OfJob = Annotated[Literal["fetch", "score", "refit", "forecast", "prune"] | None, Query(description="Of this job only")]
+OfOutcome = Annotated[
+    Literal["running", "ok", "waiting", "failed", "interrupted"] | None, Query(description="That ended like this")
+]
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of this version of the model only")]
+
+
+def at_most(rows: int) -> Any:
+    """Limits how many rows are asked for."""
+    return Query(ge=1, le=rows, description="So many rows at most")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def _no_number(given: object) -> object:
+    """A number would be taken for seconds since 1970."""
+    if isinstance(given, str) and NUMBER.fullmatch(given):
+        raise ValueError("expected a time in ISO 8601, as in 2026-11-23T12:00:00Z")
+    return given
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_no_number), AfterValidator(_utc)]
+Start = Annotated[Moment, Query(description="From this time on. ISO 8601")]
+End = Annotated[Moment, Query(description="Up to this time, included. ISO 8601")]
+AsOf = Annotated[Moment, Query(description="As it was known then, by default now. ISO 8601")]
+IssuedAfter = Annotated[Moment, Query(description="Issued after this time. ISO 8601")]
+IssuedBefore = Annotated[Moment, Query(description="Issued before this time. ISO 8601")]
+Cutoff = Annotated[Moment, Query(description="Of this cutoff only. ISO 8601")]
+
+
+def _levels(
+    level: Annotated[
+        str | None,
+        Query(
+            description="Tell the intervals of these levels only, in percent, with commas between",
+            pattern=r"^[0-9]{1,2}(,[0-9]{1,2}){0,19}$",
+            examples=["80"],
+        ),
+    ] = None,
+) -> list[int]:
+    return [] if level is None else list(dict.fromkeys(map(int, level.split(","))))
+
+
+Levels = Annotated[list[int], Depends(_levels)]
+
+
+def _max_age(
+    max_age: Annotated[
+        str | None,
+        Query(
+            description="How old the newest data seen by a forecast may be: seconds, or 30s, 2h, 1d. Older: 503",
+            pattern=r"^([1-9][0-9]{0,8}|[1-9][0-9]{0,5}[smh]|[1-9][0-9]{0,3}d|[1-9][0-9]{0,2}w|[1-9][0-9]?y)$",
+            examples=["2h"],
+        ),
+    ] = None,
+) -> timedelta | None:
+    if max_age is None:
+        return None
+    if max_age.isdigit():
+        return timedelta(seconds=int(max_age))
+    try:
+        return durations.parse(max_age)
+    except ValueError as wrong:
+        raise bad_parameter("max_age", max_age, str(wrong)) from wrong
+
+
+MaxAge = Annotated[timedelta | None, Depends(_max_age)]
+
+
+def _wants_csv(
+    form: Annotated[
+        Literal["json", "csv"] | None, Query(alias="format", description="As `Accept: text/csv` does, but stronger")
+    ] = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> bool:
+    return form == "csv" or (form is None and "text/csv" in accept)
+
+
+Csv = Annotated[bool, Depends(_wants_csv)]
+
+Next = Annotated[
+    str | None, Query(alias="next", description="The `next` of the page before", max_length=2 * LONGEST_NAME + 100)
+]
+
+
+def page_after(place: object) -> str | None:
+    """A place in a list as an opaque word; None for none."""
+    return None if place is None else base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _place(word: str, kind: type) -> object:
+    try:
+        told = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+        return msgspec.json.decode(told, type=kind)
+    except (binascii.Error, msgspec.MsgspecError, ValueError) as wrong:
+        raise bad_parameter("next", word, "this is no `next` of a page") from wrong
+
+
+def series_place(word: str | None) -> tuple[str, str] | None:
+    """Where a page of series begins. Raises ApiError."""
+    if word is None:
+        return None
+    place = _place(word, tuple[str, str])
+    assert isinstance(place, tuple)  # noqa: S101  for the type checker
+    return place
+
+
+def id_place(word: str | None) -> int | None:
+    """Before which id a page begins. Raises ApiError."""
+    if word is None:
+        return None
+    place = _place(word, Annotated[int, msgspec.Meta(ge=0, le=2**62)])  # type: ignore[arg-type]
+    assert isinstance(place, int)  # noqa: S101  likewise
+    return place
