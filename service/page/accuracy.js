@@ -1,0 +1,144 @@
+// How good the forecasts have been: errors by step beside the naive's, coverage beside what the levels promise.
+
+import { get, pathOf } from "./api.js";
+import { Chart } from "./chart.js";
+import { el, replace } from "./dom.js";
+import { noticeOf } from "./notice.js";
+import { count, number, percent } from "./numbers.js";
+import { choice, details, table } from "./table.js";
+
+const WINDOWS = [
+  ["7d", "7 days"],
+  ["30d", "30 days"],
+  ["all", "all time"],
+];
+const WORDS = { "7d": "of the last 7 days", "30d": "of the last 30 days", all: "of all time" };
+
+export class Accuracy {
+  constructor(name) {
+    Object.assign(this, { name, window: "7d" });
+    const step = (x) => `step ${x}`;
+    this.errors = new Chart(220, step);
+    this.coverage = new Chart(220, step, (value) => (value === undefined ? "–" : percent(value)));
+    this.summary = el("p", {});
+    this.body = el(
+      "div",
+      { class: "pair" },
+      figure("Mean absolute error by step", this.errors),
+      figure("Coverage by step", this.coverage),
+    );
+    this.table = el("div", {});
+    this.message = el("div", {});
+    this.element = el(
+      "section",
+      { "aria-labelledby": "accuracy" },
+      el(
+        "div",
+        { class: "row" },
+        el("h2", { id: "accuracy" }, "How good it has been"),
+        choice("targets of", WINDOWS, this.window, (value) => this.show(value)),
+      ),
+      this.message,
+      this.summary,
+      this.body,
+      this.table,
+    );
+  }
+
+  async load() {
+    try {
+      const { windows } = await get(pathOf(this.name, "/scores"), { window: this.window, by: "step" });
+      replace(this.message);
+      this.draw(windows[this.window]);
+    } catch (error) {
+      replace(this.message, noticeOf(error));
+    }
+  }
+
+  leave() {
+    this.errors.leave();
+    this.coverage.leave();
+  }
+
+  show(window) {
+    this.window = window;
+    this.load();
+  }
+
+  draw(score) {
+    const steps = score.by_step ?? [];
+    this.body.hidden = this.table.hidden = steps.length === 0;
+    replace(this.summary, told(score, WORDS[this.window]));
+    if (!steps.length) return;
+    const levels = Object.keys(score.coverage ?? {}).sort((a, b) => a - b);
+    const x = steps.map(({ step }) => step);
+    this.errors.draw({
+      x,
+      lines: [
+        { name: "forecast", kind: "ahead", of: "ahead", dots: true, values: steps.map(({ mae }) => mae) },
+        { name: "naive", kind: "naive", of: "naive", dots: true, values: steps.map(({ naive_mae }) => naive_mae) },
+      ],
+      low: 0,
+      label: `Chart of the mean absolute error by step. Step ${x[0]}: ${number(steps[0].mae)}, the naive's ${number(steps[0].naive_mae)}; step ${x.at(-1)}: ${number(steps.at(-1).mae)}, the naive's ${number(steps.at(-1).naive_mae)}. The table below holds the numbers.`,
+    });
+    this.coverage.draw({
+      x,
+      lines: levels.flatMap((level, n) => {
+        const of = n ? "wide" : "narrow";
+        return [
+          { name: `${level} %`, kind: of, of, dots: true, values: steps.map(({ coverage }) => coverage?.[level]) },
+          { kind: "nominal", of, values: x.map(() => level / 100) },
+        ];
+      }),
+      label: `Chart of the coverage by step, beside the level as a dotted line. ${levels.map((level) => `${level} %: ${percent(score.coverage[level], 1)} over all steps`).join("; ")}. The table below holds the numbers.`,
+    });
+    this.tell(steps, levels);
+  }
+
+  tell(steps, levels) {
+    const isOpen = this.table.querySelector("details")?.open ?? false;
+    const columns = [
+      ["step", (s) => String(s.step), "n"],
+      ["scored", (s) => s.scored.toLocaleString("en-GB"), "n"],
+      ["error", (s) => number(s.mae), "n"],
+      ["naive", (s) => number(s.naive_mae), "n"],
+      ["better by", (s) => percent(s.skill), "n"],
+      ["MASE", (s) => number(s.mase), "n"],
+      ...levels.map((level) => [`in ${level} %`, (s) => percent(s.coverage?.[level], 1), "n"]),
+    ];
+    replace(
+      this.table,
+      details("By step as a table", table(`Errors and coverage by step, ${WORDS[this.window]}`, columns, steps)),
+    );
+    this.table.firstChild.open = isOpen;
+  }
+}
+
+function figure(title, chart) {
+  return el("div", {}, el("h3", {}, title), chart.element);
+}
+
+/** The figures over all steps, in sentences. */
+function told(score, when) {
+  if (!score.scored_steps) {
+    const waiting = score.pending_steps
+      ? ` ${count(score.pending_steps, "step")} wait for what will have happened.`
+      : "";
+    return `Nothing ${when} is scored yet: a forecast is, once what it spoke of has been observed.${waiting}`;
+  }
+  const { mae, naive_mae: naive, skill, coverage } = score;
+  const held = Object.keys(coverage ?? {})
+    .sort((a, b) => a - b)
+    .map((level) => `the ${level} % intervals held ${percent(coverage[level], 1)}`);
+  return [
+    `${count(score.scored_steps, "step")} ${when}: mean absolute error ${number(mae)}, the naive forecast's ${number(naive)}`,
+    skill === null
+      ? ". "
+      : skill === 0
+        ? ", the same. "
+        : [", ", el("strong", {}, `${percent(Math.abs(skill))} ${skill > 0 ? "better" : "worse"}`), ". "],
+    held.length > 0 && `Of what happened ${held.join(", ")}.`,
+  ]
+    .flat()
+    .filter(Boolean);
+}

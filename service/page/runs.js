@@ -1,0 +1,84 @@
+// The runs of a panel's jobs, newest first, with their reasons.
+
+import { get } from "./api.js";
+import { el, replace } from "./dom.js";
+import { noticeOf } from "./notice.js";
+import { choice, table } from "./table.js";
+import { duration, exactly } from "./time.js";
+
+const PAGE = 15;
+const JOBS = ["fetch", "score", "refit", "forecast", "prune"];
+const OUTCOMES = ["failed", "ok", "waiting", "running", "interrupted"];
+
+export class Runs {
+  constructor(panel) {
+    Object.assign(this, { panel, job: "", outcome: "", shown: PAGE });
+    this.body = el("div", {});
+    this.button = el("button", { type: "button", hidden: true, onclick: () => this.more() }, "Show earlier runs");
+    const all = (names) => [["", "all"], ...names.map((name) => [name, name])];
+    this.element = el(
+      "section",
+      { "aria-labelledby": "runs" },
+      el(
+        "div",
+        { class: "row" },
+        el("h2", { id: "runs" }, "Runs"),
+        el(
+          "div",
+          { class: "choices" },
+          choice("job", all(JOBS), "", (job) => this.show({ job })),
+          choice("outcome", all(OUTCOMES), "", (outcome) => this.show({ outcome })),
+        ),
+      ),
+      this.body,
+      this.button,
+    );
+  }
+
+  async load() {
+    try {
+      const { runs, next } = await get("runs", {
+        panel: this.panel,
+        job: this.job,
+        outcome: this.outcome,
+        limit: this.shown,
+      });
+      this.button.hidden = !next || this.shown >= 1000;
+      replace(
+        this.body,
+        runs.length
+          ? runTable(runs, this.panel)
+          : el("p", { class: "quiet" }, this.job || this.outcome ? "None like that." : "None yet."),
+      );
+    } catch (error) {
+      replace(this.body, noticeOf(error));
+    }
+  }
+
+  show(wanted) {
+    Object.assign(this, wanted, { shown: PAGE });
+    this.load();
+  }
+
+  more() {
+    this.shown = Math.min(1000, 3 * this.shown);
+    this.load();
+  }
+}
+
+function runTable(runs, panel) {
+  const columns = [
+    ["started", (run) => exactly(run.started)],
+    ["job", (run) => run.job],
+    ["outcome", (run) => el("span", { class: `outcome is-${run.outcome}` }, run.outcome)],
+    ["took", (run) => took(run.duration_s), "n"],
+    ["reason", (run) => run.reason || "–", "wide"],
+  ];
+  return table(`The newest runs of panel ${panel}`, columns, runs);
+}
+
+function took(s) {
+  if (s === null) return "–";
+  if (s < 1) return `${Math.round(1000 * s)} ms`;
+  return s < 10 ? `${s.toFixed(1)} s` : duration(s);
+}

@@ -1,0 +1,140 @@
+"""What happens while somebody looks: events, a daemon that goes and comes back, a token that is asked for."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from db import queries
+from jobs.fetch import fetch
+from tests.service.page.conftest import HOUR, newest_hour, visiting
+
+
+@pytest.fixture
+def bring(sessions, panel, source, clock, means):
+    """Fetch a value of the newest hour."""
+
+    def bring(name, value):
+        source.put(name, [value], start=newest_hour(clock))
+        fetch(sessions, panel, clock, means)
+
+    return bring
+
+
+def is_live(page):
+    expect(page.locator("#live")).to_have_text("live")
+
+
+def unloaded(page):
+    """Whether the page is the one that was marked, and was not loaded again."""
+    return page.evaluate("window.marked === true")
+
+
+def test_an_event_changes_the_card_without_a_reload(visit, live, bring, clock):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    value = page.locator(".card .value")
+    expect(value).to_be_visible()
+    page.evaluate("window.marked = true")
+    clock.now += HOUR
+    bring("hall", 4321.0)
+    expect(value).to_have_text("4,321")
+    assert unloaded(page)
+
+
+def test_an_event_changes_the_series_page_without_a_reload(visit, live, bring, clock):
+    live("hall")
+    page = visit.go("#/series/hall")
+    is_live(page)
+    expect(page.locator(".u-wrap")).to_have_count(3)
+    page.evaluate("window.marked = true")
+    clock.now += HOUR
+    bring("hall", 4321.0)
+    expect(page.locator(".facts")).to_contain_text("4,321")
+    expect(page.locator(".title")).to_contain_text("stale")
+    expect(page.locator(".plot").first).to_have_attribute("aria-label", re.compile("the last value 4,321"))
+    assert unloaded(page)
+
+
+def test_a_series_that_a_first_fetch_makes_appears_by_itself(visit, bring):
+    page = visit.go()
+    is_live(page)
+    bring("new", 1.0)
+    expect(page.locator(".card")).to_contain_text("new")
+
+
+def test_a_daemon_that_goes_is_told_with_the_time_and_what_to_do(visit, live, server, look):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    server.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The daemon does not answer since")
+    expect(page.get_by_role("alert").locator("code")).to_have_text("rollcast run")
+    expect(page.locator("#live")).to_contain_text("the daemon does not answer since")
+    expect(page.locator(".card")).to_contain_text("hall")
+    look(page, "daemon-gone")
+    server.start()
+    is_live(page)
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
+def test_what_happened_while_the_daemon_was_away_is_told_when_it_is_back(visit, live, server, bring, clock):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    server.stop()
+    clock.now += HOUR
+    bring("hall", 4321.0)
+    server.start()
+    expect(page.locator(".card .value")).to_have_text("4,321")
+
+
+def test_a_page_opened_before_the_daemon_answers_says_so_and_fills_itself(visit, live, server):
+    live("hall")
+    visit.page.route("**/api/v1/**", lambda route: route.abort())
+    page = visit.go()
+    expect(page.locator("main .notice")).to_contain_text("The daemon does not answer.")
+    page.unroute("**/api/v1/**")
+    expect(page.locator(".card")).to_contain_text("hall")
+
+
+def test_a_token_is_asked_for_once_and_kept_for_the_tab(browser, serve, live, look):
+    live("hall")
+    with visiting(browser, serve(token="open sesame").url) as visit:
+        page = visit.go()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        look(page, "token")
+        page.locator("#token").fill("wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("That token was not accepted.")).to_be_visible()
+        page.locator("#token").fill("open sesame")
+        page.keyboard.press("Enter")
+        expect(page.locator(".card")).to_contain_text("hall")
+        is_live(page)
+        page.reload()
+        expect(page.locator(".card")).to_contain_text("hall")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_state_that_a_series_comes_into_is_counted(visit, live, clock, sessions, panel):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    expect(page.get_by_role("button", name="fresh 1")).to_be_visible()
+    clock.now += 4 * HOUR
+    data = json.dumps({"status": "stale", "reason": "no observation of late", "was": "fresh"})
+    with sessions.begin() as session:
+        queries.add_events(session, [queries.NewEvent("state", panel.name, "hall", data)], clock())
+    expect(page.locator(".card")).to_contain_text("no observation of late")
+    expect(page.get_by_role("button", name="stale 1")).to_be_visible()
+
+
+def test_ages_grow_while_nothing_happens(visit, live, clock):
+    live("hall")
+    clock.now = clock.now.replace(minute=0, second=30)
+    page = visit.go()
+    age = page.locator(".card .age")
+    expect(age).to_have_text(re.compile(r"^\d+ s ago$"))
+    expect(age).not_to_have_text(age.inner_text())
