@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from jobs import backtest, frequencies, longfile, revisions, summary
@@ -30,7 +29,18 @@ from jobs.revisions import PanelHistory
 from jobs.rows import RowHistory
 from jobs.summary import Measures, Summary
 from service import durations
-from service.commands.terminal import Config, UsageError, err, out, panels_named, reading, settings_of, table_of
+from service.commands import completion
+from service.commands.terminal import (
+    Config,
+    UsageError,
+    err,
+    out,
+    panel_named,
+    progress,
+    reading,
+    settings_of,
+    table_of,
+)
 
 LEVELS = (80, 95)
 LONGEST = {"horizon": 10_000, "season": 1_000_000_000}
@@ -81,7 +91,11 @@ def command(
     time_column: Annotated[str | None, typer.Option(help="Of FILE: the times.", show_default="ds")] = None,
     value_column: Annotated[str | None, typer.Option(help="Of FILE: the values.", show_default="y")] = None,
     panel: Annotated[
-        str | None, typer.Option(help="Instead of a file, replay what is stored of this panel, as it was known then.")
+        str | None,
+        typer.Option(
+            help="Instead of a file, replay what is stored of this panel, as it was known then.",
+            autocompletion=completion.panels,
+        ),
     ] = None,
     json: Annotated[Path | None, typer.Option(metavar="METRICS", help="Write the metrics to this file.")] = None,
     out_file: Annotated[
@@ -90,11 +104,7 @@ def command(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Replay history: forecast at past cutoffs as live would have done, and score it as the M4 competition does.
-
-    rollcast backtest FILE --interval 1h --season 24 --horizon 48 --cutoffs 10 --stride 24
-
-    rollcast backtest --panel NAME --cutoffs 100
+    """Replay history: forecast at past cutoffs as live would have done, and score it as M4 does.
 
     A row of a file is a step. With --panel, interval, horizon, levels, refits, train window and seed are the panel's.
     """
@@ -228,7 +238,7 @@ def _tell_rows(file: LongFile, columns: Columns) -> None:
 def _of_panel(name: str, config: Path | None, cutoffs: int, stride: int) -> Question:
     """The stored history of a configured panel. Raises UsageError, SettingsError, BacktestError."""
     settings = settings_of(config)
-    (panel,) = panels_named(settings, name)
+    panel = panel_named(settings, name)
     with reading(settings) as sessions, sessions() as session:
         series = revisions.read(session, panel)
     if not series:
@@ -317,9 +327,8 @@ def _mendable() -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[tuple[Tell, Callable[[int, int], None]]]:
-    """Two lines, what is being done and how far a fit is; nothing where nobody looks."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    """Two lines, what is being done and how far a fit is."""
+    with progress() as bar:
         work = bar.add_task("reading", total=None)
         steps = bar.add_task("steps", total=None, visible=False)
 

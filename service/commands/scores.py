@@ -1,25 +1,23 @@
 """The command `rollcast scores`: how a series' forecasts did, step by step, against what happened."""
 
-import sys
-
 from rich.markup import escape
 
 from service import answers
-from service.commands.terminal import Config, Json, asked_of, number_told, out, table_of
+from service.commands.terminal import Config, Json, SeriesName, asked_of, number_told, out, print_json, table_of
 from service.daemon import utc_now
 from service.shapes import ScoreAnswer, StepScoreAnswer
 
 SPANS = {"7d": "the last 7 days", "30d": "the last 30 days", "all": "all that is kept"}
 
 
-def command(series: str, config: Config = None, json: Json = False) -> None:
+def command(series: SeriesName, config: Config = None, json: Json = False) -> None:
     """How the forecasts of a series did, step by step: of targets in the last 7 days, the last 30, and all.
 
     skill is 1 − MAE / naive's MAE; MASE is the mean error in units of the mean seasonal difference.
     """
     answer = asked_of(config, lambda session, panels: answers.scores(session, panels, series, utc_now()))
     if json:
-        sys.stdout.write(answers.to_json(answer).decode() + "\n")
+        print_json(answer)
         return
     for name, window in answer.windows.items():
         out.print(

@@ -1,7 +1,6 @@
 """The commands about sources: `rollcast sources`, and what a fetch would bring (`rollcast fetch --dry-run`)."""
 
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from jobs.fetch import fetch
 from jobs.panel import Panel
 from jobs.sources.base import SourceDownError
 from jobs.storing import Fetched
-from service import answers, daemon
-from service.commands.terminal import Json, err, out, table_of, time_told
+from service import daemon
+from service.commands.terminal import Json, err, out, print_json, table_of, time_told
 from service.daemon import utc_now
 from service.settings import Settings
 
@@ -42,7 +41,7 @@ def command(json: Json = False) -> None:
     found = {name: described(name) for name in sources.names()}
     if json:
         listed = [{"type": name, "about": about, "options": options} for name, (about, options) in found.items()]
-        sys.stdout.write(answers.to_json({"sources": listed}).decode() + "\n")
+        print_json({"sources": listed})
         return
     for name, (about, options) in found.items():
         out.print(f"[bold]{escape(name)}[/]  {escape(about)}")

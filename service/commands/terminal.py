@@ -1,30 +1,42 @@
-"""What the commands share: the two consoles, the configuration, the database for reading, tables, and errors of use."""
+"""What the commands share: the two consoles, the configuration, the database, tables, JSON, progress, errors of use."""
 
+import csv
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from db import engine
-from db.engine import Sessions
+from db.engine import DatabaseUnusableError, Sessions
 from jobs.panel import Panel
 from service import answers
+from service.commands import completion
 from service.settings import CONFIG_NAME, Settings, find_file, load
 
 Answered = TypeVar("Answered")
 
 PIPE_WIDTH = 200  # nothing is cut short for a program that reads along
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+class _Console(Console):
+    """One that leaves it to the command line what becomes of a pipe whose reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = _Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+err = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 # Columns of words; the others hold figures.
 TEXT = {
@@ -34,19 +46,40 @@ TEXT = {
     "series",
     "status",
     "panel",
+    "job",
     "source",
     "target",
     "forecast by",
     "model",
     "trained",
+    "started",
     "standing",
     "verdict",
+    "outcome",
+    "reason",
 }
+COLOURS = {"failed": "red", "interrupted": "red", "stale": "yellow", "expired": "red", "source_down": "red"}
+COLOURS |= {"ok": "green", "fresh": "green"}
 
 Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration file.", show_default=CONFIG_NAME)
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=CONFIG_NAME),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+SeriesName = Annotated[
+    str, typer.Argument(metavar="SERIES", help="The name of a series.", autocompletion=completion.series)
+]
+PanelName = Annotated[
+    str, typer.Argument(metavar="PANEL", help="The name of a panel.", autocompletion=completion.panels)
+]
+AnyPanel = Annotated[
+    str | None,
+    typer.Argument(metavar="PANEL", help="One panel; all of them if left out.", autocompletion=completion.panels),
+]
+OfPanel = Annotated[
+    str | None,
+    typer.Option("--panel", metavar="PANEL", help="Of this panel only.", autocompletion=completion.panels),
+]
 
 
 class UsageError(Exception):
@@ -67,19 +100,49 @@ def panels_named(settings: Settings, name: str | None) -> list[Panel]:
     return chosen
 
 
-@contextmanager
-def reading(settings: Settings) -> Iterator[Sessions]:
-    """Read-only sessions. Raises UsageError where there is no database, DatabaseUnusableError where it is no good."""
+def panel_named(settings: Settings, name: str) -> Panel:
+    """The panel of that name. Raises UsageError where there is none."""
+    (panel,) = panels_named(settings, name)
+    return panel
+
+
+def database_of(settings: Settings) -> Path:
+    """The file of the database. Raises UsageError where there is none."""
     path = engine.sqlite_path(settings.database_url)
     if not path.exists():
         raise UsageError(f"there is no database {path} yet; rollcast run makes it")
+    return path
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Sessions]:
+    """Read-only sessions. Raises UsageError where there is no database, DatabaseUnusableError where it is no good."""
+    path = database_of(settings)
     read_engine = engine.reader(settings.database_url)
     try:
         yield engine.sessions(read_engine)
     except DatabaseError as error:
+        if "no such table" in str(error.orig) or "no such column" in str(error.orig):
+            raise DatabaseUnusableError(
+                f"{path} was written by an older Rollcast ({error.orig}); rollcast db upgrade brings it up to date"
+            ) from error
         raise engine.unusable(path, error) from error
     finally:
         read_engine.dispose()
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[Sessions]:
+    """Sessions that may write, on a database that is there and up to date. Raises as `reading` does."""
+    path = database_of(settings)
+    write_engine = engine.writer(settings.database_url)
+    try:
+        engine.migrate(write_engine)
+        yield engine.sessions(write_engine)
+    except DatabaseError as error:
+        raise engine.unusable(path, error) from error
+    finally:
+        write_engine.dispose()
 
 
 def asked_of(config: Path | None, ask: Callable[[Session, Mapping[str, Panel]], Answered]) -> Answered:
@@ -93,12 +156,38 @@ def asked_of(config: Path | None, ask: Callable[[Session, Mapping[str, Panel]], 
             raise UsageError(f"{error}; {error.hint}") from error
 
 
+def print_json(answer: Any) -> None:
+    """The answer for a program, as the API writes it."""
+    sys.stdout.write(answers.to_json(answer).decode() + "\n")
+
+
+def print_csv(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for a program; times are ISO 8601 with Z."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(
+        [cell.isoformat().replace("+00:00", "Z") if isinstance(cell, datetime) else cell for cell in row]
+        for row in rows
+    )
+
+
+def progress(*, quiet: bool = False) -> Progress:
+    """A bar on standard error while something takes its time; nothing where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal)
+
+
 def table_of(*headings: str) -> Table:
     """A table without lines, whose first column is text and whose others are figures."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         table.add_column(heading, no_wrap=True, justify="left" if heading in TEXT else "right")
     return table
+
+
+def coloured(word: str) -> str:
+    """A status or an outcome in its colour."""
+    return f"[{COLOURS.get(word, 'cyan')}]{word}[/]"
 
 
 def number_told(value: float) -> str:

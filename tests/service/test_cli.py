@@ -1,6 +1,8 @@
 """The command line, as a person types it."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 
@@ -26,6 +28,24 @@ def rollcast(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the command likewise, and leave it running."""
+    started = []
+
+    def run(*words):
+        environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "service", *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, cwd=tmp_path, env=environ, **pipes))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
@@ -125,7 +145,77 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(rollcast, configured):
     assert ended.stderr.count("\n") == 1
 
 
-def test_nothing_heavy_is_imported_before_it_is_needed():
-    heavy = "yfinance", "scipy", "matplotlib", "polars", "pyarrow"
-    code = f"import sys, service.cli; print([m for m in {heavy} if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+HEAVY = ("yfinance", "scipy", "matplotlib", "polars", "pyarrow", "uvicorn", "fastapi")
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        (["--help"], (*HEAVY, "numpy", "pandas", "sqlalchemy", "alembic")),
+        (["models", "--help"], (*HEAVY, "numpy", "pandas", "sqlalchemy", "alembic")),
+        (["latest", "--help"], HEAVY),
+        (["status"], HEAVY),
+        (["check"], HEAVY),
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path, configured, words, heavy):
+    code = (
+        f"import sys; sys.argv = ['rollcast', *{words}]\nfrom service.cli import main\ntry: main()\n"
+        f"finally: print('imported', [name for name in {heavy} if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.stdout.endswith("imported []\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["promote", "oil"], "no such command 'promote'; there is rollcast models promote"),
+        (["stauts"], "no such command 'stauts'. Did you mean 'status'? rollcast --help tells what there is"),
+        (["latest"], "missing argument 'SERIES'; rollcast latest --help tells what there is"),
+        (
+            ["latest", "OIL", "--jsn"],
+            "no such option: --jsn (Possible options: --csv, --json); rollcast latest --help ",
+        ),
+        (["models", "dance"], "no such command 'dance'; rollcast models --help tells what there is"),
+    ],
+)
+def test_a_mistyped_call_is_told_in_one_line_with_exit_code_2(rollcast, words, told):
+    ended = rollcast(*words)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"rollcast: {told}")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["models"], ["runs"], ["db"]])
+def test_without_a_command_the_help_is_shown_with_exit_code_2(rollcast, words):
+    ended = rollcast(*words)
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert "Usage: " in ended.stdout
+
+
+def test_ctrl_c_ends_a_command_in_one_line_with_exit_code_130(start, configured, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/oil.csv"
+        source = f'source = {{ type = "http", url = "{url}", format = "csv" }}'
+        file = tmp_path / "rollcast.toml"
+        file.write_text(CONFIG.replace('source = { type = "csv", path = "oil.csv" }', source))
+        process = start("fetch")
+        asked, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        asked.close()
+    assert (process.returncode, out, err) == (130, "", "rollcast: ended by Ctrl-C\n")
+
+
+def test_a_reader_of_a_pipe_who_has_gone_is_no_trouble(rollcast, start, tmp_path):
+    (tmp_path / "rollcast.toml").write_text(CONFIG)
+    rows = [f"OIL,{1900 + k // 360}-{k // 30 % 12 + 1:02}-{k % 30 % 28 + 1:02},{k}" for k in range(20_000)]
+    (tmp_path / "oil.csv").write_text("\n".join(["unique_id,ds,y", *rows, ""]))
+    rollcast("fetch")
+    process = start("export")
+    assert process.stdout.readline() == "unique_id,ds,y\n"
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
