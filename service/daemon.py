@@ -2,78 +2,112 @@
 
 import fcntl
 import gc
+import ipaddress
 import logging
 import os
+import queue
 import random
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from db import engine
+from db import engine, queries
+from db.engine import Sessions
 from jobs.asking import Asking
 from jobs.fetch import Means
 from jobs.manners import Manners
 from jobs.panel import Clock
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
-from service.settings import Settings
+from service.logs import Log
+from service.notify import Keeper, Notifier
+from service.reload import Asked, Reloading
+from service.server import Server
+from service.settings import DEFAULT_FILE, ApiSettings, Settings
+from service.watch import Watch, judge_of
 
 log = logging.getLogger("rollcast")
 
 LOCK_NAME = "daemon.lock"
 GRACE = timedelta(seconds=3)  # of the five in which the daemon must have ended
+SHORTEST_TOKEN = 16  # characters
+MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # a token
 
 
 class StartError(Exception):
     """The daemon cannot start; the message says why and what to do."""
 
 
-def run(settings: Settings, clock: Clock) -> None:
+def run(
+    settings: Settings,
+    clock: Clock,
+    *,
+    load: Callable[[], Settings],
+    environ: Mapping[str, str],
+    watch: bool = False,
+) -> None:
     """Run the daemon until SIGTERM or Ctrl-C, and end the process.
 
-    Raises StartError or DatabaseUnusableError where it cannot start; nothing is started then.
+    load: reads the configuration again, at SIGHUP, and with `watch` when its file has changed; environ: what a service
+    manager tells. Raises StartError or DatabaseUnusableError where it cannot start; nothing is started then.
     """
-    # Every short command imports this file too, and would wait for these.
-    import uvicorn
-
-    from service.api import create_app
-
+    asked = reload_at_hangup()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    panels = settings.build_panels()
+    if watch and settings.file == DEFAULT_FILE:
+        raise StartError("there is no configuration file to watch, only the built-in one; rollcast init writes one")
+    token = token_of(settings.api)
+    panels, lines = settings.build_panels(), Log()
+    lines.take(settings, panels)
     lock = take_lock(settings.data_dir)
     listener = listen(settings.api.host, settings.api.port)
     write_engine = engine.writer(settings.database_url)
     engine.migrate(write_engine)
-    means = make_means(settings.data_dir, clock)
-    scheduler = Scheduler(
-        panels,
-        engine.sessions(write_engine),
-        Workers(settings.workers, settings.refit_timeout),
-        clock,
-        means,
+    sessions = engine.sessions(write_engine)
+    readers = engine.sessions(engine.reader(settings.database_url))
+    workers = Workers(settings.workers, settings.refit_timeout)
+    scheduler = Scheduler(panels, sessions, workers, clock, make_means(settings.data_dir, clock))
+    server = Server(settings.api, token, scheduler, readers, clock)
+    notifier = Notifier(environ)
+    beside = (
+        Watch(sessions, judge_of(readers, lambda: scheduler.panels, clock), clock),
+        Reloading(settings, asked, load, scheduler.take, lines, notifier, watch=watch),
+        Keeper(notifier, server.is_well, partial(status_told, readers, scheduler)),
     )
-    app = create_app(
-        lambda: {panel.name: panel for panel in panels},
-        engine.sessions(engine.reader(settings.database_url)),
-        clock,
-        scheduler.is_ticking,
-    )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False
-        )
-    )
+    log.info("%s, data in %s", ", ".join(scheduler.panels), settings.data_dir)
+    log.info("API on http://%s:%d; in another terminal: rollcast status", settings.api.host, settings.api.port)
+    code = live(scheduler, server, beside, listener)
+    lock.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    # A fetch may still wait for its source. It holds no transaction, so nothing is lost when it ends here.
+    os._exit(code)
+
+
+class Part(Protocol):
+    """What works in a thread of its own, beside the scheduler and the server."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End soon."""
+
+
+def live(scheduler: Scheduler, server: Server, beside: Sequence[Part], listener: socket.socket) -> int:
+    """From the start to the end, which a signal asks for; returns the exit code."""
     code = 0
     try:
         scheduler.start()
-        log.info("%s, data in %s", ", ".join(panel.name for panel in panels), settings.data_dir)
-        log.info("API on http://%s:%d; in another terminal: rollcast status", settings.api.host, settings.api.port)
+        for part in beside:
+            part.start()
         gc.freeze()  # what lives since the start is not searched for garbage at every collection
-        server.run(sockets=[listener])
+        server.run(listener)
     except KeyboardInterrupt:  # uvicorn raises the signal again once it has ended
         pass
     except BaseException:
@@ -83,12 +117,76 @@ def run(settings: Settings, clock: Clock) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log.info("ending")
+        for part in reversed(beside):
+            part.stop()
         scheduler.stop(GRACE)
-        lock.close()
-        logging.shutdown()
-        sys.stdout.flush()
-        # A fetch may still wait for its source. It holds no transaction, so nothing is lost when it ends here.
-        os._exit(code)
+    return code
+
+
+def reload_at_hangup() -> Asked:
+    """From now on SIGHUP asks for a reload; returns where. One that comes because the terminal was closed ends the
+    daemon instead, unless nohup was to prevent that.
+    """
+    asked: Asked = queue.SimpleQueue()
+    of_a_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and has_terminal()
+
+    def heed(_number: int, _frame: object) -> None:
+        if of_a_terminal and not has_terminal():
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            asked.put("reload")
+
+    signal.signal(signal.SIGHUP, heed)
+    return asked
+
+
+def has_terminal() -> bool:
+    """Whether a terminal can end this process by being closed, and is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def token_of(api: ApiSettings) -> str | None:
+    """What every question must bear; without it only this machine may ask. Raises StartError."""
+    token = None if api.token is None else api.token.get_secret_value()
+    if token is None and not is_loopback(api.host):
+        raise StartError(
+            f"api.host = {api.host}: others can reach that, so the API wants a token; set ROLLCAST_API__TOKEN to what"
+            f" {MAKE_ONE} prints, or api.host to 127.0.0.1"
+        )
+    if token is not None and (len(token) < SHORTEST_TOKEN or not all("!" <= each <= "~" for each in token)):
+        raise StartError(
+            f"api.token: expected at least {SHORTEST_TOKEN} characters, ASCII letters, digits and signs without blanks;"
+            f" {MAKE_ONE} prints one"
+        )
+    return token
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def status_told(sessions: Sessions, scheduler: Scheduler) -> str:
+    """In one line for the service manager, how many panels and series there are, and how many sources are down."""
+    panels = scheduler.panels
+    with sessions() as session:
+        series = [each for each in queries.all_series(session) if each.panel in panels]
+        newest = [queries.newest_runs(session, panel, "fetch", 2) for panel in panels]
+    ended = [next((run.outcome for run in runs if run.outcome != "running"), "") for runs in newest]
+    counts = f"{_number(len(panels), 'panel')}, {len(series)} series"
+    down = ended.count("failed")
+    return f"{counts}; {_number(down, 'source')} down" if down else counts
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def take_lock(data_dir: Path) -> IO[str]:

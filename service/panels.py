@@ -68,7 +68,7 @@ def _calendar(value: object) -> str:
     return str(value)
 
 
-def _levels(value: object) -> object:
+def listed(value: object) -> object:
     """A variable holds a list as text: 80,95 or [80, 95]."""
     return value.strip("[] ").split(",") if isinstance(value, str) else value
 
@@ -83,36 +83,104 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+@dataclasses.dataclass(frozen=True)
+class ByDefault:
+    """In words, what a key is by default where its own default does not say it."""
+
+    words: str
+
+
 class PanelSettings(Table):
     """One panel's table."""
 
-    source: dict[str, Any]
-    interval: Annotated[Interval, PlainValidator(_interval)]
-    horizon: int = Field(ge=1, le=10_000)
-    tz: Annotated[ZoneInfo, PlainValidator(_zone)] | None = None
-    calendar: Annotated[str, PlainValidator(_calendar)] | None = None
-    fetch_every: Every | None = None
-    fetch_timeout: Duration = timedelta(minutes=2)
-    settle: Duration | None = None
-    overlap: Duration | None = None
-    offset: Duration | None = None
-    aggregate: Aggregate = "last"
-    fill: Fill = "last"
-    max_gap: int | None = Field(None, ge=0)
-    jumps: Jumps = "keep"
-    refit_every: Every = DAY
-    train_window: Duration | None = None
-    expire_after: Annotated[timedelta | Literal["never"], BeforeValidator(_expiry)] | None = None
-    levels: Annotated[list[Annotated[int, Field(ge=1, le=99)]], BeforeValidator(_levels), Field(min_length=1)] = [
-        80,
-        95,
+    source: Annotated[
+        dict[str, Any],
+        Field(
+            description="where observations come from: its `type`, and the type's options; `${NAME}` in one stands for"
+            " a secret from the environment"
+        ),
     ]
-    promote: Promote = "managed"
-    keep_forecasts: Duration | None = None
-    keep_observations: Duration | None = None
-    keep_models: Duration | None = None
-    seed: int = Field(0, ge=0)
-    prefix: str = ""
+    interval: Annotated[Interval, PlainValidator(_interval), Field(description="time from one observation to the next")]
+    horizon: Annotated[int, Field(ge=1, le=10_000, description="steps to forecast")]
+    prefix: Annotated[
+        str, Field(description="put before the source's own series names, to keep the names of two panels apart")
+    ] = ""
+    fetch_every: Annotated[
+        Every | None,
+        Field(description="how often to ask the source"),
+        ByDefault("the interval, at least 10s, at most 1h"),
+    ] = None
+    fetch_timeout: Annotated[Duration, Field(description="how long a source may give no sign of life")] = timedelta(
+        minutes=2
+    )
+    refit_every: Annotated[Every, Field(description="how often to fit the model again")] = DAY
+    train_window: Annotated[
+        Duration | None,
+        Field(description="how much history a refit uses, back from the newest observation"),
+        ByDefault("5,000 intervals"),
+    ] = None
+    promote: Annotated[
+        Promote,
+        Field(description="`managed`: a refit that wins serves; `manual`: it waits for `rollcast models promote`"),
+    ] = "managed"
+    tz: Annotated[
+        Annotated[ZoneInfo, PlainValidator(_zone)] | None,
+        Field(description="the zone of times without one; its midnight begins a day"),
+        ByDefault("none: below a day such times are refused"),
+    ] = None
+    calendar: Annotated[
+        Annotated[str, PlainValidator(_calendar)] | None,
+        Field(description="the exchange whose sessions are the steps: `XNYS`, `24/7`, …"),
+        ByDefault("for a daily series the weekdays with values of late, else every step"),
+    ] = None
+    settle: Annotated[
+        Duration | None, Field(description="how long after its interval's end a value counts"), ByDefault("at once")
+    ] = None
+    overlap: Annotated[
+        Duration | None,
+        Field(description="how far back each fetch asks again, to see what was revised"),
+        ByDefault("10 intervals"),
+    ] = None
+    aggregate: Annotated[Aggregate, Field(description="what becomes of several values in one interval")] = "last"
+    offset: Annotated[
+        Duration | None,
+        Field(description="of the grid that values of less than a day are laid on, from midnight UTC"),
+        ByDefault("none"),
+    ] = None
+    jumps: Annotated[Jumps, Field(description="whether to keep or drop a value absurdly far from its neighbours")] = (
+        "keep"
+    )
+    fill: Annotated[Fill, Field(description="what stands in for the values of a gap, in the model's view only")] = (
+        "last"
+    )
+    max_gap: Annotated[
+        int | None,
+        Field(ge=0, description="how many steps are filled at most; a longer gap splits the history"),
+        ByDefault("the horizon"),
+    ] = None
+    levels: Annotated[
+        list[Annotated[int, Field(ge=1, le=99)]],
+        BeforeValidator(listed),
+        Field(min_length=1, description="of the prediction intervals, in percent"),
+    ] = [80, 95]
+    expire_after: Annotated[
+        timedelta | Literal["never"] | None,
+        BeforeValidator(_expiry),
+        Field(description="how long after its cutoff a forecast counts as expired"),
+        ByDefault("when its last target has passed"),
+    ] = None
+    keep_forecasts: Annotated[
+        Duration | None, Field(description="how long to keep forecasts, and their scores"), ByDefault("for ever")
+    ] = None
+    keep_observations: Annotated[
+        Duration | None,
+        Field(description="how long to keep observations; what a refit uses stays"),
+        ByDefault("for ever"),
+    ] = None
+    keep_models: Annotated[
+        Duration | None, Field(description="how long to keep models that do not serve"), ByDefault("for ever")
+    ] = None
+    seed: Annotated[int, Field(ge=0, description="of all randomness")] = 0
 
 
 def panel_of(name: str, table: PanelSettings, folder: Path, environ: Mapping[str, str]) -> Panel:

@@ -12,13 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from db.engine import DatabaseUnusableError, sqlite_path
 from jobs.panel import Panel
 from service.complaints import SettingsError, meant
-from service.panels import Duration, PanelSettings, Table, panel_of
+from service.panels import ByDefault, Duration, PanelSettings, Table, listed, panel_of
 
 PREFIX = "ROLLCAST_"
 CONFIG_VARIABLE = "ROLLCAST_CONFIG"
@@ -29,16 +29,28 @@ DEFAULT_FILE = Path(__file__).parent / "default.toml"
 class ApiSettings(Table):
     """Where the read API listens, and to whom it answers."""
 
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8765
-    token: SecretStr | None = None
-    cors: list[str] = Field(default_factory=list)
+    host: Annotated[str, Field(min_length=1, description="the address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="the port to listen on")] = 8765
+    token: Annotated[
+        SecretStr | None,
+        Field(description="what every question must bear as `Authorization: Bearer TOKEN`; best kept in the variable"),
+        ByDefault("none"),
+    ] = None
+    cors: Annotated[
+        list[str],
+        BeforeValidator(listed),
+        Field(description="origins whose pages may read the answers, as in `https://example.org`"),
+    ] = Field(default_factory=list)
 
 
 class DatabaseSettings(Table):
     """Which database; by default a file in the data folder."""
 
-    url: str | None = None
+    url: Annotated[
+        str | None,
+        Field(description="a SQLite file: `sqlite:////path/to.db`"),
+        ByDefault("`rollcast.db` in `data_dir`"),
+    ] = None
 
 
 class Settings(BaseSettings):
@@ -48,13 +60,25 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", enable_decoding=False
     )
 
-    data_dir: Path = Path("data")
-    api: ApiSettings = ApiSettings()
-    database: DatabaseSettings = DatabaseSettings()
-    workers: Annotated[int, Field(ge=1, le=256)] = max(1, (os.cpu_count() or 1) - 1)
-    refit_timeout: Duration = timedelta(minutes=10)
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    panels: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], PanelSettings] = Field(min_length=1)
+    data_dir: Annotated[
+        Path,
+        Field(description="where the database lies, and the caches of clients"),
+        ByDefault("`data` beside the configuration file; without one `./data`"),
+    ] = Path("data")
+    api: Annotated[ApiSettings, Field(description="the read API")] = ApiSettings()
+    database: Annotated[DatabaseSettings, Field(description="the database")] = DatabaseSettings()
+    workers: Annotated[
+        int,
+        Field(ge=1, le=256, description="processes that refit"),
+        ByDefault("one less than there are cores, at least 1"),
+    ] = max(1, (os.cpu_count() or 1) - 1)
+    refit_timeout: Annotated[Duration, Field(description="a refit that takes longer is ended")] = timedelta(minutes=10)
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="what is logged: this, and what is graver")
+    ] = "info"
+    panels: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], PanelSettings] = Field(
+        min_length=1, description="the panels, each a table of its own"
+    )
 
     _file: Path = PrivateAttr(DEFAULT_FILE)
     _environ: dict[str, str] = PrivateAttr(default_factory=dict)

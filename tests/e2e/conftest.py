@@ -29,16 +29,16 @@ NO_NETWORK = "http://127.0.0.1:1"
 class Daemon:
     """A running daemon, a process group of its own."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, options: Sequence[str], environ: Mapping[str, str]) -> None:
         self.folder = folder
         self.port = port
         self.log_file = folder / "daemon.log"
         self.output_file = folder / "daemon.out"
         with self.log_file.open("ab") as log, self.output_file.open("ab") as out:
             self.process = subprocess.Popen(
-                [*ROLLCAST, "run"],
+                [*ROLLCAST, "run", *options],
                 cwd=folder,
-                env=_environment(port),
+                env=_environment(port) | environ,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
@@ -153,8 +153,10 @@ def _toml(value: Any) -> str:
 
 
 @contextmanager
-def _run(folder: Path, port: int | None = None) -> Iterator[Daemon]:
-    daemon = Daemon(folder, port or free_port())
+def _run(
+    folder: Path, *options: str, port: int | None = None, environ: Mapping[str, str] | None = None
+) -> Iterator[Daemon]:
+    daemon = Daemon(folder, port or free_port(), options, environ or {})
     try:
         yield daemon
     except BaseException:
@@ -205,7 +207,9 @@ def slow_series() -> dict[str, list[float]]:
 
 @pytest.fixture(scope="session")
 def run() -> Callable[..., Any]:
-    """`with run(folder) as daemon:` starts a daemon there; it is killed at the end if the test has not stopped it."""
+    """`with run(folder) as daemon:` starts a daemon there; it is killed at the end if the test has not stopped it.
+    More words are options of `rollcast run`, and environ adds variables.
+    """
     return _run
 
 

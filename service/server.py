@@ -1,0 +1,62 @@
+"""The API's server inside the daemon, and whether the two of them are well."""
+
+import socket
+from datetime import datetime, timedelta
+
+from db.engine import Sessions
+from jobs.panel import Clock
+from jobs.scheduler import Scheduler
+from service.settings import ApiSettings
+
+TO_END = 1  # seconds that questions under way may take
+SILENCE = timedelta(seconds=10)  # after which the server counts as hung
+
+
+class Server:
+    """Answers in the main thread until SIGTERM or Ctrl-C."""
+
+    def __init__(
+        self, api: ApiSettings, token: str | None, scheduler: Scheduler, readers: Sessions, clock: Clock
+    ) -> None:
+        # Every short command imports this file too, and would wait for these.
+        import uvicorn
+
+        from service.api import create_app
+
+        self._scheduler = scheduler
+        self._clock = clock
+        self._seen: datetime | None = None
+        app = create_app(
+            lambda: scheduler.panels,
+            readers,
+            clock,
+            scheduler.is_ticking,
+            token=token,
+            cors=api.cors,
+        )
+        app.state.waiting = scheduler.waiting
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=TO_END,
+            server_header=False,
+            callback_notify=self._see,
+            timeout_notify=0,
+        )
+        server = self._uvicorn = uvicorn.Server(config)
+        app.state.is_stopping = lambda: server.should_exit
+
+    def run(self, listener: socket.socket) -> None:
+        """Answer whoever comes to the listener. Raises KeyboardInterrupt at the end."""
+        self._uvicorn.run(sockets=[listener])
+
+    def is_well(self) -> bool:
+        """Whether questions are answered and the scheduler ticks."""
+        answers = self._seen is not None and self._clock() - self._seen <= SILENCE
+        return answers and self._scheduler.is_ticking()
+
+    async def _see(self) -> None:
+        """Asked by the server's own loop, every second that it is at work."""
+        self._seen = self._clock()

@@ -1,0 +1,53 @@
+"""Whether the daemon counts as well: its API answers, and its scheduler ticks."""
+
+import asyncio
+
+import pytest
+
+from db import engine
+from service.server import Server
+from service.settings import ApiSettings
+
+
+class StandIn:
+    """A scheduler that ticks as long as a test wants."""
+
+    panels: dict[str, object] = {}  # noqa: RUF012  read alone
+    ticking = True
+
+    def is_ticking(self):
+        return self.ticking
+
+    def waiting(self):
+        return {"refit": 0}
+
+
+@pytest.fixture
+def scheduler():
+    return StandIn()
+
+
+@pytest.fixture
+def server(url, write_engine, scheduler, clock):
+    return Server(ApiSettings(), None, scheduler, engine.sessions(engine.reader(url)), clock)
+
+
+def test_before_the_api_answers_it_is_not_well(server):
+    assert not server.is_well()
+
+
+def test_it_is_well_while_the_api_is_at_work_and_the_scheduler_ticks(server):
+    asyncio.run(server._uvicorn.config.callback_notify())
+    assert server.is_well()
+
+
+def test_it_is_not_well_once_the_api_hangs(server, clock):
+    asyncio.run(server._uvicorn.config.callback_notify())
+    clock.advance(seconds=11)
+    assert not server.is_well()
+
+
+def test_it_is_not_well_once_the_scheduler_hangs(server, scheduler):
+    asyncio.run(server._uvicorn.config.callback_notify())
+    scheduler.ticking = False
+    assert not server.is_well()
