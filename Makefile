@@ -1,14 +1,17 @@
 # `make run` starts the daemon, `make test` runs the tests, `make bench` measures the speed of the network,
-# `make bench-accuracy` the accuracy of the forecasts. Each makes its virtual environment first where that is missing or old.
-.PHONY: run test check bench bench-accuracy clean
+# `make bench-accuracy` the accuracy of the forecasts, `make bench-api` the reach of the read API. Each makes its virtual
+# environment first where that is missing or old.
+.PHONY: run test check bench bench-accuracy bench-api clean
 VENV := .venv
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
 ACCURACY_VENV := .venv-bench-accuracy
+API_VENV := .venv-bench-api
 # The plain way to install in place: the other one costs every start of Python 10 ms.
 EDITABLE := --config-settings editable_mode=compat -e
 BENCH_STAMP := $(BENCH_VENV)/.installed
 ACCURACY_STAMP := $(ACCURACY_VENV)/.installed
+API_STAMP := $(API_VENV)/.installed
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) …"
@@ -51,5 +54,15 @@ $(ACCURACY_STAMP): pyproject.toml benchmarks/constraints-accuracy.txt
 bench-accuracy: $(ACCURACY_STAMP)
 	$(ACCURACY_VENV)/bin/python -m benchmarks.accuracy
 
+# The daemon is measured as it is installed, in the first environment; this one holds its peer alone, with uvicorn's quick parts.
+$(API_STAMP): benchmarks/constraints-api.txt
+	@echo "Installing into $(API_VENV) …"
+	@python3 -m venv --clear $(API_VENV)
+	@$(API_VENV)/bin/pip install --quiet --disable-pip-version-check -c benchmarks/constraints-api.txt datasette httptools uvloop
+	@touch $@
+
+bench-api: $(STAMP) $(API_STAMP)
+	$(VENV)/bin/python -m benchmarks.api
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(ACCURACY_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(ACCURACY_VENV) $(API_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
