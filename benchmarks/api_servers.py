@@ -34,8 +34,9 @@ FILLED = """
     SELECT x.name, s.step, strftime('%Y-%m-%dT%H:%M:%SZ', s.target_ts / 1000000, 'unixepoch'), s.mean, s.naive,
         b80.lo, b80.hi, b95.lo, b95.hi
     FROM stored.series x
-    JOIN stored.forecasts f ON f.series_id = x.id
-        AND f.cutoff = (SELECT max(cutoff) FROM stored.forecasts WHERE series_id = x.id)
+    JOIN stored.forecasts f ON f.id = (
+        SELECT id FROM stored.forecasts WHERE series_id = x.id ORDER BY cutoff DESC, id DESC LIMIT 1
+    )
     JOIN stored.forecast_steps s ON s.forecast_id = f.id
     JOIN stored.forecast_bounds b80 ON b80.forecast_id = f.id AND b80.step = s.step AND b80.level = 80
     JOIN stored.forecast_bounds b95 ON b95.forecast_id = f.id AND b95.step = s.step AND b95.level = 95

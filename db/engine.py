@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 Sessions = sessionmaker[Session]
 
 READING = "rollcast_reading"
+READERS = 40
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",  # a power cut may lose the last commits, never corrupt; a killed process loses nothing
@@ -66,13 +67,24 @@ def writer(url: str) -> Engine:
 
 
 def reader(url: str) -> Engine:
-    """An engine that cannot write: SQLite itself refuses. The database must exist."""
+    """An engine that cannot write: SQLite itself refuses. The database must exist.
+
+    A session sees one state of it, whatever is committed meanwhile.
+    """
     path = sqlite_path(url).resolve()
-    engine = create_engine(URL.create("sqlite", database=path.as_uri(), query={"mode": "ro", "uri": "true"}))
+    # As many connections as the API has threads.
+    engine = create_engine(
+        URL.create("sqlite", database=path.as_uri(), query={"mode": "ro", "uri": "true"}), pool_size=READERS
+    )
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver would begin no transaction for what only reads
         connection.execute("PRAGMA busy_timeout=10000")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     return engine
 

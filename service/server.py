@@ -1,6 +1,8 @@
 """The API's server inside the daemon, and whether the two of them are well."""
 
+import resource
 import socket
+import sys
 from datetime import datetime, timedelta
 
 from db.engine import Sessions
@@ -8,6 +10,7 @@ from jobs.panel import Clock
 from jobs.scheduler import Scheduler
 from service.settings import ApiSettings
 
+SWITCH = 0.0005  # seconds
 TO_END = 1  # seconds that questions under way may take
 SILENCE = timedelta(seconds=10)  # after which the server counts as hung
 
@@ -50,6 +53,11 @@ class Server:
 
     def run(self, listener: socket.socket) -> None:
         """Answer whoever comes to the listener. Raises KeyboardInterrupt at the end."""
+        # A stream is a descriptor, and a thousand may be open: the usual limit is 1,024.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        # A job at work in another thread keeps the interpreter for 5 ms at a time, unless told otherwise.
+        sys.setswitchinterval(SWITCH)
         self._uvicorn.run(sockets=[listener])
 
     def is_well(self) -> bool:

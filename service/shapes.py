@@ -93,7 +93,7 @@ class ScoreAnswer(msgspec.Struct):
     """Live errors over some span: mae and naive_mae in the series' own unit; skill is 1 − mae / naive_mae.
 
     mase: the mean of each error in units of its forecast's scale. The last three are None where only the errors are
-    told.
+    told. What was scored stays known when forecasts are forgotten; by_step of a window is of those that are kept.
     """
 
     scored_steps: int

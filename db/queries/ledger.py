@@ -101,13 +101,12 @@ def forecasts(
     issued_before: datetime | None = None,
     cutoff: datetime | None = None,
     version: int | None = None,
-    before_id: int | None = None,
+    before: tuple[int, int] | None = None,
     limit: int,
 ) -> list[tuple[Forecast, Model]]:
     """The newest `limit` forecasts of a series, newest first, with their models: those issued after a moment, before
-    one, from a cutoff, by a version of the panel's model, and before another forecast.
-
-    Of a forecast that is forgotten since nothing came before: the older ones were forgotten before it.
+    one, from a cutoff, by a version of the panel's model, and before another forecast (when it was issued, in µs, and
+    its id).
     """
     chosen = select(Forecast).where(Forecast.series_id == series_id)
     if issued_after is not None:
@@ -120,9 +119,9 @@ def forecasts(
         model = select(Model.id).join(Series, Series.panel == Model.panel)
         model = model.where(Series.id == series_id, Model.version == version)
         chosen = chosen.where(Forecast.model_id == model.scalar_subquery())
-    if before_id is not None:
-        issued = select(Forecast.issued_at).where(Forecast.id == before_id).scalar_subquery()
-        chosen = chosen.where(tuple_(Forecast.issued_at, Forecast.id) < tuple_(issued, before_id))
+    if before is not None:
+        place = tuple_(type_coerce(Forecast.issued_at, BigInteger), Forecast.id)
+        chosen = chosen.where(place < tuple_(*before))
     newest: ColumnElement[int] = type_coerce(Forecast.issued_at, BigInteger)
     if cutoff is not None or version is not None:
         newest = newest + 0  # few are asked for: SQLite shall look them up, not go through all in order of issue

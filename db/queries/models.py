@@ -13,8 +13,8 @@ from db.schema import Model, Promotion
 
 
 def champion(session: Session, panel: str) -> Model | None:
-    """The model that serves a panel."""
-    return session.scalar(_promoted(panel).limit(1))
+    """The model that serves a panel; its content is read where it is asked for."""
+    return session.scalar(_promoted(panel).options(defer(Model.content)).limit(1))
 
 
 def previous_champion(session: Session, panel: str) -> Model | None:

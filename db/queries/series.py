@@ -1,5 +1,6 @@
 """The series, where their sources stand, and whether the database answers."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,12 @@ def count_series(session: Session) -> dict[str, int]:
 def find_series(session: Session, name: str) -> Series | None:
     """The series of that name."""
     return session.scalar(select(Series).where(Series.name == name))
+
+
+def find_many(session: Session, names: Sequence[str]) -> dict[str, Series]:
+    """The series of some names, by name, where there are."""
+    asked = select(func.json_each(json.dumps(list(names))).table_valued("value").c.value)
+    return {series.name: series for series in session.scalars(select(Series).where(Series.name.in_(asked)))}
 
 
 def add_series(session: Session, name: str, panel: str) -> Series:

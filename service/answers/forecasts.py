@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from db import queries
 from db.times import to_us
 from service import durations
-from service.answers.seeing import Panels, Seen, age_s, ended, find, see, steps_of
+from service.answers.seeing import Panels, Seen, age_s, ended, find, find_all, see, steps_of
 from service.shapes import AgesAnswer, IssuedAnswer, LatestAnswer, LedgerAnswer, StepAnswer
+
+Place = tuple[int, int]  # of a forecast in the ledger: when it was issued, in µs, and its id
 
 
 class TooOldError(Exception):
@@ -21,11 +23,13 @@ class TooOldError(Exception):
 
 
 class NoLevelError(Exception):
-    """The panel has no interval of that level; `hint` says which it has."""
+    """There is no interval of that level; `hint` says which there are."""
 
-    def __init__(self, name: str, level: int, levels: Sequence[int]) -> None:
-        super().__init__(f"the forecasts of {name} have no interval of level {level}")
-        self.hint = f"there are {', '.join(map(str, levels))}; the panel's `levels` say so"
+    def __init__(self, name: str, level: int, there: Sequence[int], panel: Sequence[int]) -> None:
+        super().__init__(f"no interval of {name} has the level {level}")
+        self.hint = f"there are {', '.join(map(str, there))}"
+        if level in panel:
+            self.hint += "; the next refit brings those that the panel asks for now"
 
 
 def latest(
@@ -56,7 +60,7 @@ def latest_of(
     max_age: timedelta | None = None,
 ) -> list[LatestAnswer]:
     """The latest forecasts of some series, in their order; raises as `latest` does."""
-    seen = see(session, panels, [find(session, panels, name) for name in names], now, whole=True)
+    seen = see(session, panels, find_all(session, panels, names), now, whole=True)
     for each in seen:
         if max_age is not None:
             _check_age(each, max_age)
@@ -94,22 +98,25 @@ def _latest(seen: Seen, levels: Sequence[int]) -> LatestAnswer:
         model=None if model is None else model.kind,
         model_version=None if model is None else model.version,
         model_trained_at=None if model is None else model.trained_at,
-        steps=_at_levels(seen, seen.steps, levels),
+        steps=_at_levels(seen, [seen.steps], levels)[0],
     )
 
 
-def _at_levels(seen: Seen, steps: list[StepAnswer], levels: Sequence[int]) -> list[StepAnswer]:
-    """The steps with some of their intervals. Raises NoLevelError."""
+def _at_levels(seen: Seen, forecasts: Sequence[list[StepAnswer]], levels: Sequence[int]) -> list[list[StepAnswer]]:
+    """Forecasts with some of their intervals, as far as each has them. Raises NoLevelError for what none has."""
     if not levels:
-        return steps
-    there = [int(level) for level in steps[0].intervals] if steps else seen.panel.levels
+        return list(forecasts)
+    there = {int(level) for steps in forecasts for step in steps[:1] for level in step.intervals}
     for level in levels:
-        if level not in there:
-            raise NoLevelError(seen.series.name, level, there)
+        if level not in (there or seen.panel.levels):
+            raise NoLevelError(seen.series.name, level, sorted(there or seen.panel.levels), seen.panel.levels)
     kept = [str(level) for level in levels]
     return [
-        StepAnswer(s.step, s.target_ts, s.mean, s.naive, {k: s.intervals[k] for k in kept if k in s.intervals})
-        for s in steps
+        [
+            StepAnswer(s.step, s.target_ts, s.mean, s.naive, {k: s.intervals[k] for k in kept if k in s.intervals})
+            for s in steps
+        ]
+        for steps in forecasts
     ]
 
 
@@ -124,10 +131,10 @@ def ledger(
     cutoff: datetime | None = None,
     version: int | None = None,
     levels: Sequence[int] = (),
-    before_id: int | None = None,
+    before: Place | None = None,
     limit: int,
-) -> tuple[LedgerAnswer, int | None]:
-    """The newest forecasts of a series as they were issued, newest first; and before which id the next page begins.
+) -> tuple[LedgerAnswer, Place | None]:
+    """The newest forecasts of a series as they were issued, newest first; and before which the next page begins.
 
     Raises NoSeriesError, NoLevelError.
     """
@@ -139,16 +146,16 @@ def ledger(
         issued_before=issued_before,
         cutoff=cutoff,
         version=version,
-        before_id=before_id,
+        before=before,
         limit=limit + 1,
     )
-    following = found[limit - 1][0].id if len(found) > limit else None
-    steps = steps_of(session, [forecast.id for forecast, _ in found[:limit]])
+    last = found[limit - 1][0] if len(found) > limit else None
+    following = None if last is None else (to_us(last.issued_at), last.id)
+    all_steps = steps_of(session, [forecast.id for forecast, _ in found[:limit]])
+    told = _at_levels(seen, [all_steps[forecast.id] for forecast, _ in found[:limit]], levels)
     forecasts = [
-        IssuedAnswer(
-            f.issued_at, f.cutoff, model.kind, model.version, model.trained_at, _at_levels(seen, steps[f.id], levels)
-        )
-        for f, model in found[:limit]
+        IssuedAnswer(f.issued_at, f.cutoff, model.kind, model.version, model.trained_at, steps)
+        for (f, model), steps in zip(found, told, strict=False)  # one more was found, to know whether to go on
     ]
     state = seen.state
     return LedgerAnswer(seen.series.name, seen.panel.name, state.status, state.reason, forecasts, None), following

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from service.shapes import StepAnswer
 from service.state import Known, State, state
 
 NAMES_TOLD = 20
+SECOND = 1_000_000  # µs
 
 Panels = Mapping[str, Panel]
 
@@ -37,12 +38,17 @@ class NoSeriesError(Exception):
 
 def find(session: Session, panels: Panels, name: str) -> Series:
     """The series of that name in a configured panel. Raises NoSeriesError."""
-    series = queries.find_series(session, name)
-    if series is None or series.panel not in panels:
+    return find_all(session, panels, [name])[0]
+
+
+def find_all(session: Session, panels: Panels, names: Sequence[str]) -> list[Series]:
+    """The series of some names in configured panels, in their order. Raises NoSeriesError."""
+    there = {name: series for name, series in queries.find_many(session, names).items() if series.panel in panels}
+    for name in (name for name in names if name not in there):
         some = queries.list_series(session, panels=list(panels), limit=NAMES_TOLD + 1)
-        names = ", ".join(found.name for found in some[:NAMES_TOLD]) + (", …" if len(some) > NAMES_TOLD else "")
-        raise NoSeriesError(name, f"there are {names}" if some else "there are none yet: the first fetch makes them")
-    return series
+        told = ", ".join(found.name for found in some[:NAMES_TOLD]) + (", …" if len(some) > NAMES_TOLD else "")
+        raise NoSeriesError(name, f"there are {told}" if some else "there are none yet: the first fetch makes them")
+    return [there[name] for name in names]
 
 
 @dataclass(frozen=True)
@@ -67,28 +73,43 @@ class Seen:
 
 
 def see(
-    session: Session, panels: Panels, found: Sequence[Series], now: datetime, history: int = 0, *, whole: bool = False
+    session: Session,
+    panels: Panels,
+    found: Sequence[Series],
+    now: datetime,
+    history: int = 0,
+    *,
+    whole: bool = False,
+    shared: "dict[str, Shared] | None" = None,
 ) -> list[Seen]:
     """Read some series and judge them, in their order.
 
-    history: how many observations to read at least; whole: all steps of the latest forecasts too, not the next alone.
+    history: how many observations to read at least; whole: all steps of the latest forecasts too, not the next alone;
+    shared: what is known by panel from the series before these.
     """
+    shared = {} if shared is None else shared
     seen: dict[int, Seen] = {}
     for name in dict.fromkeys(series.panel for series in found):
         mine = [series for series in found if series.panel == name]
-        seen |= {each.series.id: each for each in _see(session, panels[name], mine, now, history, whole)}
+        ours = shared.setdefault(name, Shared(session, panels[name], now))
+        seen |= {each.series.id: each for each in _see(session, panels[name], mine, now, history, whole, ours)}
     return [seen[series.id] for series in found]
 
 
 def _see(
-    session: Session, panel: Panel, found: Sequence[Series], now: datetime, history: int, whole: bool
+    session: Session,
+    panel: Panel,
+    found: Sequence[Series],
+    now: datetime,
+    history: int,
+    whole: bool,
+    shared: "Shared",
 ) -> list[Seen]:
     """Some series of one panel."""
     ids = [series.id for series in found]
     pairs = queries.newest_pairs(session, ids, as_of=now, newest=max(history, _looked_at(panel)))
     forecasts = queries.latest_forecasts(session, panel.name, ids)
     ahead = _ahead(session, panel, [forecast for forecast, _ in forecasts.values()], now, whole)
-    shared = _Shared(session, panel, now)
     seen = []
     for series in found:
         forecast, model = forecasts.get(series.id, (None, None))
@@ -151,7 +172,7 @@ def _judged(
     forecast: Forecast | None,
     forecast_ends: datetime | None,
     now: datetime,
-    shared: "_Shared",
+    shared: "Shared",
 ) -> State:
     return state(
         Known(
@@ -170,7 +191,7 @@ def _judged(
     )
 
 
-class _Shared:
+class Shared:
     """What a panel's series share: its refits, and what it has too few of for a first model. Read when asked for."""
 
     def __init__(self, session: Session, panel: Panel, now: datetime) -> None:
@@ -228,8 +249,8 @@ def ended(panel: Panel, label: int) -> datetime:
 
 
 def age_s(since: datetime, now: datetime) -> int:
-    """Whole seconds since a moment: they are the same in every answer of one second."""
-    return (now - since) // timedelta(seconds=1)
+    """From the second of a moment to this one: it grows by one whenever the clock's second does."""
+    return to_us(now) // SECOND - to_us(since) // SECOND
 
 
 def _step(row: StepRow) -> StepAnswer:

@@ -14,7 +14,7 @@ from db.times import from_us
 from jobs.due import RUNS_LOOKED_AT, next_due, schedule_of
 from service import durations
 from service.answers.scores import glance
-from service.answers.seeing import Panels, Seen, find, see
+from service.answers.seeing import Panels, Seen, Shared, find, see
 from service.shapes import ObservationAnswer, PanelAnswer, RefitAnswer, RunAnswer, SeriesAnswer
 
 WEEK = timedelta(days=7)
@@ -43,7 +43,8 @@ def page_of_series(
 ) -> tuple[list[SeriesAnswer], Place | None]:
     """Some series after a place in the list, and where the next page begins; None where there is none."""
     chosen = panels if panel is None else {name: panels[name] for name in panels if name == panel}
-    found = _each(session, chosen, now, history, search, after, min(limit + 1, BATCH))
+    batch = BATCH if status else min(limit + 1, BATCH)  # who knows how many of a status there are among the next
+    found = _each(session, chosen, now, history, search, after, batch)
     some = list(islice((each for each, _ in found if status in (None, each.status)), limit + 1))
     following = (some[limit - 1].panel, some[limit - 1].name) if len(some) > limit else None
     return some[:limit], following
@@ -66,9 +67,10 @@ def _each(
     batch: int = BATCH,
 ) -> Iterator[tuple[SeriesAnswer, Seen]]:
     """The series of some panels after a place, a batch at a time."""
+    shared: dict[str, Shared] = {}
     while True:
         found = queries.list_series(session, panels=list(panels), search=search, after=after, limit=batch)
-        seen = see(session, panels, found, now, history, whole=history > 0)
+        seen = see(session, panels, found, now, history, whole=history > 0, shared=shared)
         yield from zip(_answers(session, seen, now, history), seen, strict=True)
         if len(found) < batch:
             return

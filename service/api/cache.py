@@ -23,7 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 COMPRESSED_FROM = 1_000  # bytes; below it costs more than it saves
 COMPRESSION = 5
 KEPT = 32_000_000  # bytes of answers
-LONGEST_QUESTION = 4_000  # bytes; longer ones are answered, not kept
+LONGEST_QUESTION = 1_000  # bytes; longer ones are answered, not kept
+AROUND = LONGEST_QUESTION + 1_500  # bytes that an answer takes besides its own, at most
+LARGE = 100_000  # bytes: what is done to so many is not done in the loop, which all others wait for
 
 # They grow by themselves: an answer whose ages alone are others is the same.
 AGES = re.compile(rb'("(?:data_age|data|forecast|model)_s":)(\d+)')
@@ -49,14 +51,15 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """In bytes, about."""
-        return len(self.plain) + (len(self.body) if self.body is not self.plain else 0)
+        """In bytes, about, with its question."""
+        return AROUND + len(self.plain) + (len(self.body) if self.body is not self.plain else 0)
 
-    def at(self, second: int, zipped: bool) -> "Kept":
+    def at(self, second: int) -> "Kept":
         """The same with its ages of a later second."""
         later = second - self.second
         plain = AGES.sub(lambda age: age[1] + b"%d" % (int(age[2]) + later), self.plain)
-        body = gzip.compress(plain, COMPRESSION) if zipped and len(plain) >= COMPRESSED_FROM else plain
+        # Compressed or not as before, whatever its length is now: the headers say which.
+        body = plain if self.body is self.plain else gzip.compress(plain, COMPRESSION)
         return replace(self, second=second, plain=plain, body=body)
 
 
@@ -93,7 +96,10 @@ class Cache:
         ):
             await self._app(scope, receive, send)
             return
-        asked = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        asked: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in _HEADERS:
+                asked.setdefault(name, value)  # of several the first one counts, as for those who answer
         zipped = b"gzip" in asked.get(b"accept-encoding", b"")
         csv = b"text/csv" in asked.get(b"accept", b"")
         moment, now = self._moment(), self._clock()
@@ -102,7 +108,9 @@ class Cache:
         if kept is None or kept.moment != moment or not kept.second <= now < max(kept.second + 1, kept.until):
             kept = await self._ask(question, (moment, int(now)), scope, zipped)
         elif now >= kept.second + 1:
-            kept = self._kept[question] = kept.at(int(now), zipped)
+            large = len(kept.plain) > LARGE
+            kept = await asyncio.to_thread(kept.at, int(now)) if large else kept.at(int(now))
+            self._keep(question, kept)
         await _send(kept, asked.get(b"if-none-match", b""), send)
 
     async def _ask(self, question: Question, moment: Moment, scope: Scope, zipped: bool) -> Kept:
@@ -120,7 +128,8 @@ class Cache:
     async def _answer(self, question: Question, moment: Moment, scope: Scope, zipped: bool) -> Kept:
         start, body = await _heard(self._app, scope)
         told = dict(start["headers"])
-        until = float(told.get(UNTIL.encode(), 0))
+        # Where the clock went on meanwhile, nobody knows of which second the ages are.
+        until = float(told.get(UNTIL.encode(), 0)) if int(self._clock()) == moment[1] else 0.0
         headers: Headers = [item for item in told.items() if item[0] not in (b"content-length", UNTIL.encode())]
         etag = b'W/"' + hashlib.blake2b(AGES.sub(b"", body), digest_size=12).hexdigest().encode() + b'"'
         plain = body
@@ -131,7 +140,7 @@ class Cache:
         if start["status"] == 200:
             headers += [(b"etag", etag), (b"cache-control", b"private, no-cache")]
         kept = Kept(*moment, until, start["status"], headers, plain, body, etag)
-        if kept.status == 200 and len(scope["query_string"]) <= LONGEST_QUESTION:
+        if kept.status == 200 and len(scope["path"]) + len(scope["query_string"]) <= LONGEST_QUESTION:
             self._keep(question, kept)
         return kept
 

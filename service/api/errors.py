@@ -1,6 +1,7 @@
 """Errors, in one shape: {"error": {"code", "message", "hint"}}."""
 
 import logging
+from collections.abc import Collection
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -40,6 +41,12 @@ class ApiError(Exception):
 def bad_parameter(name: str, value: object, expected: str) -> ApiError:
     """A parameter that cannot be used; `expected` says what could."""
     return ApiError(422, "bad_parameter", f"{name} = {value!r}: {expected}", "see /openapi.json")
+
+
+def check_panel(panels: Collection[str], name: str) -> None:
+    """Make sure that a panel is one of those configured. Raises ApiError."""
+    if name not in panels:
+        raise ApiError(404, "unknown_panel", f"there is no panel {name!r}", f"there are {', '.join(panels)}")
 
 
 def error(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> Response:

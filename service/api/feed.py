@@ -137,7 +137,7 @@ class Feed:
             try:
                 found = await asyncio.to_thread(self._stored_after, self._ends)
                 fails = False
-            except SQLAlchemyError:
+            except Exception:  # whatever it is: nobody would hear anything again
                 if not fails:
                     log.exception("the event stream cannot read the database; trying again")
                 fails = True

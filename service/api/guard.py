@@ -1,11 +1,17 @@
 """Who may ask, and what a browser may do with the answer."""
 
+import re
 import secrets
 from collections.abc import Collection
+from urllib.parse import unquote
 
+from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import error
+
+# A page whose name was made to lead to this machine would be answered like one of ours (DNS rebinding).
+LOOPBACK = re.compile(rb"(localhost|127\.\d+\.\d+\.\d+|\[::1\])?(:\d+)?", re.IGNORECASE)
 
 HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
@@ -16,7 +22,8 @@ HEADERS = {
 
 
 class Guard:
-    """ASGI middleware: demands the token where there is one, adds security headers, lets HEAD be asked like GET.
+    """ASGI middleware: demands the token, or where there is none a question to this machine itself; adds security
+    headers; lets HEAD be asked like GET.
 
     open_paths: what may be asked without a token, and open_under whatever is below. endless: what has no end, and so
     is not asked in order to answer a HEAD. shared: whether pages of other
@@ -45,6 +52,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = _with_slashes(scope)
         head = scope["method"] == "HEAD" and scope["path"] != self._endless
         if head:
             scope = {**scope, "method": "GET"}
@@ -59,21 +67,43 @@ class Guard:
                 message = {**message, "body": b""}
             await send(message)
 
-        if self._may(scope):
-            await self._app(scope, receive, send_guarded)
-            return
-        refusal = error(
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """What a question is refused with; None where it may pass."""
+        path = scope["path"]
+        if self._expected is None:
+            host = _header(scope, b"host")
+            if LOOPBACK.fullmatch(host):
+                return None
+            return error(
+                421,
+                "wrong_host",
+                f"without a token only this machine is answered, and {host.decode(errors='replace')!r} is not its name",
+                "ask 127.0.0.1 or localhost, or set ROLLCAST_API__TOKEN",
+            )
+        if path in self._open_paths or path.startswith(self._open_under):
+            return None
+        if secrets.compare_digest(_header(scope, b"authorization"), self._expected):
+            return None
+        return error(
             401,
             "unauthorized",
             "this needs the token",
             "send the header Authorization: Bearer TOKEN; the daemon's ROLLCAST_API__TOKEN is the token",
             {"WWW-Authenticate": "Bearer"},
         )
-        await refusal(scope, receive, send_guarded)
 
-    def _may(self, scope: Scope) -> bool:
-        path = scope["path"]
-        if self._expected is None or path in self._open_paths or path.startswith(self._open_under):
-            return True
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        return secrets.compare_digest(given, self._expected)
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), b"")
+
+
+def _with_slashes(scope: Scope) -> Scope:
+    """The path with encoded slashes still encoded, so that they part nothing; `parameters.Name` decodes them."""
+    raw = scope.get("raw_path") or b""
+    if b"%2" not in raw:  # most paths
+        return scope
+    kept = re.sub(rb"%(25|2f)", rb"%25\1", raw.split(b"?")[0], flags=re.IGNORECASE)
+    return {**scope, "path": unquote(kept.decode("ascii"))}

@@ -5,6 +5,7 @@ import binascii
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import msgspec
 from fastapi import Depends, Header, Path, Query
@@ -14,22 +15,32 @@ from service import durations
 from service.api.errors import bad_parameter
 from service.state import Status
 
-LONGEST_NAME = 500
+LONGEST_NAME = 1_000
 NUMBER = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 
-Name = Annotated[str, Path(description="A series' name; it may hold slashes", max_length=LONGEST_NAME)]
+Name = Annotated[
+    str,
+    Path(description="A series' name; it may hold slashes, as they are or as %2F", max_length=LONGEST_NAME),
+    AfterValidator(unquote),  # see `guard`
+]
 OfPanel = Annotated[str | None, Query(description="Of this panel only", max_length=LONGEST_NAME)]
 OfStatus = Annotated[Status | None, Query(description="In this state only")]
 Search = Annotated[str | None, Query(description="Whose name holds this, in upper or lower case", max_length=200)]
 History = Annotated[int, Query(ge=0, le=500, description="Newest observations to tell of each series")]
 Points = Annotated[
     int | None,
-    Query(ge=2, le=10_000, description="All observations from start to end, in so many points that keep the extremes"),
+    Query(
+        ge=2,
+        le=10_000,
+        description="The newest 500,000 at most, in so many points that keep the extremes",
+    ),
 ]
 Window = Annotated[
     Literal["7d", "30d", "all"] | None, Query(description="Targets of the last so many UTC days; without it, all three")
 ]
-ByStep = Annotated[Literal["step"] | None, Query(description="Also of each step")]
+ByStep = Annotated[
+    Literal["step"] | None, Query(description="Also of each step; in a window, of the forecasts that are kept")
+]
 OfJob = Annotated[Literal["fetch", "score", "refit", "forecast", "prune"] | None, Query(description="Of this job only")]
 OfOutcome = Annotated[
     Literal["running", "ok", "waiting", "failed", "interrupted"] | None, Query(description="That ended like this")
@@ -43,7 +54,12 @@ def at_most(rows: int) -> Any:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+    if moment is None or moment.tzinfo is None:
+        return None if moment is None else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("expected a time of the years 1 to 9999, in UTC too") from error
 
 
 def _no_number(given: object) -> object:
@@ -113,7 +129,7 @@ def _wants_csv(
 Csv = Annotated[bool, Depends(_wants_csv)]
 
 Next = Annotated[
-    str | None, Query(alias="next", description="The `next` of the page before", max_length=2 * LONGEST_NAME + 100)
+    str | None, Query(alias="next", description="The `next` of the page before", max_length=20 * LONGEST_NAME)
 ]
 
 
@@ -122,7 +138,10 @@ def page_after(place: object) -> str | None:
     return None if place is None else base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _place(word: str, kind: type) -> object:
+Id: Any = Annotated[int, msgspec.Meta(ge=0, le=2**57)]
+
+
+def _place(word: str, kind: Any) -> object:
     try:
         told = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
         return msgspec.json.decode(told, type=kind)
@@ -143,6 +162,15 @@ def id_place(word: str | None) -> int | None:
     """Before which id a page begins. Raises ApiError."""
     if word is None:
         return None
-    place = _place(word, Annotated[int, msgspec.Meta(ge=0, le=2**62)])  # type: ignore[arg-type]
+    place = _place(word, Id)
     assert isinstance(place, int)  # noqa: S101  likewise
+    return place
+
+
+def forecast_place(word: str | None) -> tuple[int, int] | None:
+    """Before which forecast a page of the ledger begins: when it was issued, in µs, and its id. Raises ApiError."""
+    if word is None:
+        return None
+    place = _place(word, tuple[Id, Id])
+    assert isinstance(place, tuple)  # noqa: S101  likewise
     return place

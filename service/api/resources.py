@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from db import queries
@@ -14,7 +14,7 @@ from service import answers, shapes
 from service.answers import Panels
 from service.api import examples, tables
 from service.api.cache import UNTIL
-from service.api.errors import ApiError, bad_parameter
+from service.api.errors import bad_parameter, check_panel
 from service.api.openapi import answered
 from service.api.parameters import (
     LONGEST_NAME,
@@ -40,6 +40,7 @@ from service.api.parameters import (
     Version,
     Window,
     at_most,
+    forecast_place,
     id_place,
     page_after,
     series_place,
@@ -65,6 +66,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         ),
     )
     def all_series(
+        request: Request,
         csv: Csv,
         panel: OfPanel = None,
         status: OfStatus = None,
@@ -76,7 +78,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         """Series at a glance, by panel and name, a page at a time."""
         after = series_place(page)
         if panel is not None:
-            known(panels(), panel)
+            check_panel(panels(), panel)
         found, following = read(
             lambda session, panels, now: answers.page_of_series(
                 session,
@@ -90,7 +92,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
                 limit=limit,
             )
         )
-        return _told(csv, shapes.SeriesListAnswer(found, page_after(following)), lambda: tables.series(found))
+        return _page(csv, shapes.SeriesListAnswer(found, page_after(following)), lambda: tables.series(found), request)
 
     # A series' name may hold slashes, so the routes with more after it come first.
 
@@ -135,6 +137,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         responses=answered(shapes.LedgerAnswer, examples.LEDGER, table=examples.LEDGER_CSV, errors=(401, 404, 422)),
     )
     def forecasts(
+        request: Request,
         name: Name,
         csv: Csv,
         levels: Levels,
@@ -146,7 +149,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         page: Next = None,
     ) -> Response:
         """The newest `limit` forecasts as they were issued, newest first, a page at a time."""
-        before_id = id_place(page)
+        before = forecast_place(page)
         answer, following = read(
             lambda session, panels, now: answers.ledger(
                 session,
@@ -158,12 +161,12 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
                 cutoff=cutoff,
                 version=model,
                 levels=levels,
-                before_id=before_id,
+                before=before,
                 limit=limit,
             )
         )
         answer.next = page_after(following)
-        return _told(csv, answer, lambda: tables.ledger(answer))
+        return _page(csv, answer, lambda: tables.ledger(answer), request)
 
     @router.get(
         "/series/{name:path}/scores",
@@ -203,7 +206,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         levels: Levels,
         max_age: MaxAge,
         series: Annotated[
-            list[Annotated[str, Query(max_length=100 * LONGEST_NAME)]] | None,
+            list[Annotated[str, Query(max_length=100 * LONGEST_NAME, pattern="[^,]")]] | None,
             Query(
                 description="Names, with commas between, or one each; a name with a comma stands alone",
                 max_length=MOST_SERIES,
@@ -229,6 +232,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get("/runs", responses=answered(shapes.RunsAnswer, examples.RUNS, table=examples.RUNS_CSV))
     def runs(
+        request: Request,
         csv: Csv,
         panel: OfPanel = None,
         job: OfJob = None,
@@ -244,7 +248,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
             )
         )
         answer = shapes.RunsAnswer(found, page_after(following))
-        return _told(csv, answer, lambda: tables.runs(answer))
+        return _page(csv, answer, lambda: tables.runs(answer), request)
 
     return router
 
@@ -257,22 +261,25 @@ def _told(csv: bool, answer: Any, table: Callable[[], str], until: datetime | No
     return Response(answers.to_json(answer), headers=headers, media_type="application/json")
 
 
+def _page(csv: bool, answer: Any, table: Callable[[], str], request: Request) -> Response:
+    """A page of a list. Where it goes on is in a header too: a table has no other place for it."""
+    told = _told(csv, answer, table)
+    if answer.next is not None:
+        following = request.url.include_query_params(next=answer.next)
+        told.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return told
+
+
 def _until(found: Sequence[shapes.LatestAnswer]) -> datetime | None:
     """Until when time alone makes no other answers of these; None where the words of one may tell an age."""
     untils = [each.until for each in found if each.status == "fresh" and each.until is not None]
     return min(untils) if found and len(untils) == len(found) else None
 
 
-def known(panels: Panels, name: str) -> None:
-    """Make sure that there is such a panel. Raises ApiError."""
-    if name not in panels:
-        raise ApiError(404, "unknown_panel", f"there is no panel {name!r}", f"there are {', '.join(panels)}")
-
-
 def _names(session: Session, panels: Panels, asked: Sequence[str] | None, panel: str | None) -> list[str]:
     """The series that are named, else those of the panel, else all there are. Raises ApiError."""
     if panel is not None:
-        known(panels, panel)
+        check_panel(panels, panel)
     names = []
     for word in asked or []:
         alone = "," not in word or queries.find_series(session, word) is not None
@@ -281,5 +288,8 @@ def _names(session: Session, panels: Panels, asked: Sequence[str] | None, panel:
         raise bad_parameter("series", f"{len(names)} names", f"at most {MOST_SERIES:,} at once")
     if not names:
         chosen = list(panels) if panel is None else [panel]
-        names = [each.name for each in queries.list_series(session, panels=chosen, limit=MOST_SERIES)]
+        found = queries.list_series(session, panels=chosen, limit=MOST_SERIES + 1)
+        if len(found) > MOST_SERIES:
+            raise bad_parameter("series", asked, f"name them: there are more than {MOST_SERIES:,}, which is the most")
+        names = [each.name for each in found]
     return list(dict.fromkeys(names))

@@ -16,7 +16,7 @@ from db.engine import Sessions
 from db.queries import Kind
 from service import answers
 from service.answers import Panels
-from service.api.errors import ApiError, OopsAnswer, bad_parameter
+from service.api.errors import ApiError, OopsAnswer, bad_parameter, check_panel
 from service.api.feed import Feed, Wanted
 from service.api.openapi import answered
 
@@ -98,8 +98,8 @@ def _wanted(
 ) -> Wanted:
     """What a listener asks for. Raises ApiError or NoSeriesError for what there is not."""
     wanted = Wanted(_names(panels), _series(session, series), _names(kinds))
-    for name in wanted.panels - known.keys():
-        raise bad_parameter("panel", name, f"there is no such panel, only {', '.join(known)}")
+    for name in wanted.panels:
+        check_panel(known, name)
     for name in wanted.kinds - set(KINDS):
         raise bad_parameter("kind", name, f"expected one of {', '.join(KINDS)}")
     for name in wanted.series:

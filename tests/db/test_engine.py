@@ -135,3 +135,15 @@ def test_another_number_tells_that_something_was_committed(url, sessions, write_
         queries.add_series(session, "a", "p")
     assert changes.version() != before
     read_engine.dispose()
+
+
+def test_a_session_that_reads_sees_one_state_of_the_database(url, sessions, write_engine):
+    read_engine = engine.reader(url)
+    with engine.sessions(read_engine)() as session:
+        assert queries.all_series(session) == []
+        with sessions.begin() as other:
+            queries.add_series(other, "a", "p")
+        assert queries.all_series(session) == []
+    with engine.sessions(read_engine)() as session:
+        assert len(queries.all_series(session)) == 1
+    read_engine.dispose()

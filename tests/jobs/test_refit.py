@@ -63,7 +63,7 @@ def test_the_model_keeps_what_it_was_made_from(sessions, panel, clock, learnt):
     refit(sessions, panel, clock(), fit)
     with sessions() as session:
         model = queries.champion(session, "p")
-    _, about = Forecaster.from_bytes(model.content)
+        _, about = Forecaster.from_bytes(model.content)
     assert about == {
         "panel": "p",
         "seed": 0,

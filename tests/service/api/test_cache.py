@@ -153,11 +153,11 @@ def test_a_long_answer_is_compressed_for_those_who_can_read_it(cached, app):
 
 
 def test_what_is_kept_is_bounded(cached, app, monkeypatch):
-    monkeypatch.setattr(cache, "KEPT", 100)
+    monkeypatch.setattr(cache, "KEPT", 100 + cache.AROUND)
     app.body = b"x" * 60
     for path in ("/api/a", "/api/b"):
         asyncio.run(ask(cached, path))
-    assert cached._size == 60
+    assert len(cached._kept) == 1
     asyncio.run(ask(cached, "/api/b"))
     assert app.asked == 2
     asyncio.run(ask(cached, "/api/a"))
@@ -211,3 +211,57 @@ def test_compressed_ages_are_counted_on_too(cached, aging, moment):
     body = asyncio.run(ask(cached, accept_encoding="gzip"))[2]
     assert json.loads(gzip.decompress(body))["ages"] == {"data_s": 15, "forecast_s": 14, "model_s": 40}
     assert aging.asked == 1
+
+
+def test_what_grows_past_the_length_that_is_compressed_is_sent_as_it_was(cached, aging, moment):
+    short = cache.COMPRESSED_FROM - len(AGED) - len(b',"more":""') - 1
+    aging.body = AGED[:-1] + b',"more":"' + b"x" * short + b'"}'
+    aging.until = 9999.0
+    assert b"content-encoding" not in asyncio.run(ask(cached, accept_encoding="gzip"))[1]
+    moment.now += 5000
+    _, headers, body = asyncio.run(ask(cached, accept_encoding="gzip"))
+    assert len(body) >= cache.COMPRESSED_FROM
+    assert json.loads(body)["ages"]["data_s"] == 5005
+    assert b"content-encoding" not in headers
+
+
+def test_of_several_headers_the_first_one_counts(cached, app):
+    async def twice():
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        headers = [(b"accept", b"text/csv"), (b"accept", b"application/json")]
+        scope = {"type": "http", "method": "GET", "path": "/api/a", "query_string": b"", "headers": headers}
+        await cached(scope, None, send)
+
+    asyncio.run(twice())
+    asyncio.run(ask(cached, accept="application/json"))
+    assert app.asked == 2
+
+
+def test_a_long_question_is_not_kept(cached, app):
+    for _ in range(2):
+        asyncio.run(ask(cached, query=b"x=" + b"y" * cache.LONGEST_QUESTION))
+    assert app.asked == 2
+    assert cached._kept == {}
+
+
+def test_while_the_clock_goes_on_nothing_is_kept_for_long(cached, aging, moment):
+    class Slow(App):
+        async def __call__(self, scope, receive, send):
+            moment.now += 3
+            await aging(scope, receive, send)
+
+    cached._app = Slow()
+    asyncio.run(ask(cached))
+    asyncio.run(ask(cached))
+    assert aging.asked == 2
+
+
+def test_a_large_answer_is_counted_on_too(cached, aging, moment):
+    aging.body = AGED[:-1] + b',"more":"' + b"x" * cache.LARGE + b'"}'
+    asyncio.run(ask(cached))
+    moment.now += 10
+    assert json.loads(asyncio.run(ask(cached))[2])["ages"]["data_s"] == 15

@@ -17,7 +17,7 @@ def client_of(url, panel, clock, write_engine):
         read_engine = engine.reader(url)
         app = create_app(lambda: {panel.name: panel}, engine.sessions(read_engine), clock, lambda: True, **more)
         opened.append(read_engine)
-        return TestClient(app, raise_server_exceptions=False)
+        return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
     yield make
     for each in opened:
@@ -44,12 +44,12 @@ def test_with_the_token_all_is_told(client_of):
     assert client_of(token=TOKEN).get("/api/v1/series", headers=bearing(TOKEN)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_whoever_watches_over_the_process_needs_no_token(client_of, path):
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
+def test_what_holds_nothing_of_the_data_needs_no_token(client_of, path):
     assert client_of(token=TOKEN).get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/api/v1/none", "/metrics"])
+@pytest.mark.parametrize("path", ["/api/v1/none", "/metrics"])
 def test_all_else_needs_it(client_of, path):
     assert client_of(token=TOKEN).get(path).status_code == 401
 
@@ -99,3 +99,17 @@ def test_the_api_only_reads(client_of, method):
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"
     assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "LOCALHOST:1", "[::1]:8765", "127.1.2.3", ""])
+def test_without_a_token_this_machine_is_answered(client_of, host):
+    assert client_of().get("/api/v1/series", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8765", "localhost.evil.example", "10.0.0.1", "x127.0.0.1"]
+)
+def test_without_a_token_nobody_is_answered_who_gave_this_machine_another_name(client_of, host):
+    answer = client_of().get("/api/v1/series", headers={"Host": host})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (421, "wrong_host")
+    assert client_of(token=TOKEN).get("/api/v1/series", headers={"Host": host, **bearing(TOKEN)}).status_code == 200

@@ -24,7 +24,7 @@ def ticking():
 def client(url, panel, clock, ticking, write_engine):
     read_engine = engine.reader(url)
     app = create_app(lambda: {panel.name: panel}, engine.sessions(read_engine), clock, lambda: ticking[0])
-    with TestClient(app, raise_server_exceptions=False) as opened:
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as opened:
         yield opened
     read_engine.dispose()
 
@@ -221,6 +221,8 @@ def test_an_unknown_series_is_a_404_that_names_those_there_are(client, lived):
         ("/api/v1/series/a/observations?start=0.5", 422, "bad_parameter"),
         ("/api/v1/series/a/observations?points=1", 422, "bad_parameter"),
         ("/api/v1/forecasts/latest?panel=q", 404, "unknown_panel"),
+        ("/api/v1/forecasts/latest?series=", 422, "bad_parameter"),
+        ("/api/v1/forecasts/latest?series=,", 422, "bad_parameter"),
         ("/api/v1/series/a/forecasts/latest?level=80;95", 422, "bad_parameter"),
         ("/api/v1/series/a/forecasts/latest?max_age=soon", 422, "bad_parameter"),
         ("/api/v1/series/a/scores?window=3d", 422, "bad_parameter"),
@@ -436,7 +438,7 @@ def test_many_are_told_in_the_order_asked_for(client, lived, many_but_a):
         assert told[1] == one
 
 
-@pytest.mark.parametrize("asked", ["?panel=p", "", "?series="])
+@pytest.mark.parametrize("asked", ["?panel=p", ""])
 def test_without_names_all_series_are_told_of_a_panel_or_of_all(client, lived, many_but_a, asked):
     told = client.get(f"/api/v1/forecasts/latest{asked}").json()["forecasts"]
     assert [each["series"] for each in told] == ["a", "b"]
@@ -546,3 +548,39 @@ def test_the_latest_forecast_says_until_when_it_is_fresh_and_is_so_as_long(clien
     assert before["ages"]["data_s"] == (clock.now - datetime.fromisoformat(answer["cutoff"])).total_seconds() - 3600
     clock.now = until + timedelta(seconds=1)
     assert client.get(path).json()["status"] == "stale"
+
+
+def test_a_name_that_ends_like_a_resource_can_be_asked_for(client, sessions):
+    with sessions.begin() as session:
+        for name in ("disk", "disk/scores", "a%2Fb"):
+            queries.add_series(session, name, "p")
+    for path, name in (("disk%2Fscores", "disk/scores"), ("disk%2fscores", "disk/scores"), ("a%252Fb", "a%2Fb")):
+        assert client.get(f"/api/v1/series/{path}").json()["name"] == name
+        assert client.get(f"/api/v1/series/{path}/scores").json()["series"] == name
+    assert client.get("/api/v1/series/disk/scores").json()["series"] == "disk"
+
+
+def test_where_a_list_goes_on_is_in_a_header_too(client, many):
+    first = client.get("/api/v1/series?limit=4&format=csv")
+    rest = client.get(first.links["next"]["url"])
+    assert len((first.text + rest.text).splitlines()) == 7 + 2
+    assert "link" not in rest.headers
+
+
+def test_levels_that_a_forecast_of_before_does_not_have_are_left_out_of_it(client, sessions, clock, store_model):
+    with sessions.begin() as session:
+        series, model = queries.add_series(session, "a", "p"), store_model(session)
+        for k, level in enumerate((80, 90)):
+            steps = [queries.NewStep(clock() + timedelta(hours=9), 1.0, 1.0, {level: (0.0, 2.0)})]
+            queries.issue(session, series.id, model.id, clock() + timedelta(hours=k), clock(), steps)
+    told = client.get("/api/v1/series/a/forecasts?level=90").json()["forecasts"]
+    assert [list(each["steps"][0]["intervals"]) for each in told] == [["90"], []]
+    wrong = client.get("/api/v1/series/a/forecasts/latest?level=95")
+    assert wrong.json()["error"]["hint"] == "there are 90; the next refit brings those that the panel asks for now"
+
+
+def test_times_of_any_offset_come_back_in_utc(client, lived):
+    answer = client.get("/api/v1/series/a/observations", params={"as_of": "2026-01-10T02:00:00+02:00"}).json()
+    assert answer["as_of"] == "2026-01-10T00:00:00Z"
+    answer = client.get("/api/v1/series/a/observations", params={"as_of": "0001-01-01T00:00:00+14:00"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_parameter")

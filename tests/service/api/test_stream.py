@@ -35,7 +35,7 @@ def make_app(url, panel, clock, write_engine):
 
 @pytest.fixture
 def client(make_app):
-    with TestClient(make_app(), raise_server_exceptions=False) as opened:
+    with TestClient(make_app(), base_url="http://127.0.0.1", raise_server_exceptions=False) as opened:
         yield opened
 
 
@@ -146,7 +146,7 @@ def test_a_series_may_have_a_comma_in_its_name(port, sessions, write):
     [
         ("?kind=rest", 422, "bad_parameter", "kind = 'rest'"),
         ("?kind=state,rest", 422, "bad_parameter", "kind = 'rest'"),
-        ("?panel=nope", 422, "bad_parameter", "panel = 'nope'"),
+        ("?panel=nope", 404, "unknown_panel", "'nope'"),
         ("?series=nope", 404, "unknown_series", "'nope'"),
         ("?last_event_id=x", 422, "bad_parameter", "last_event_id = 'x'"),
         ("?last_event_id=-1", 422, "bad_parameter", "last_event_id = '-1'"),
