@@ -53,14 +53,18 @@ def vacuum(path: Path) -> tuple[int, int]:
 
     It holds the write lock as long as it takes. Raises MaintenanceError, DatabaseUnusableError.
     """
-    before = size(path)
-    free = shutil.disk_usage(path.absolute().parent).free
+    before, folder = size(path), path.absolute().parent
+    free = shutil.disk_usage(folder).free
     if free < MOST_ROOM * before:
         raise MaintenanceError(
-            f"{path.absolute().parent} has {free:,} bytes free, but a vacuum of {path.name} may take"
+            f"{folder} has {free:,} bytes free, but a vacuum of {path.name} may take"
             f" {MOST_ROOM * before:,} meanwhile; make room, or use rollcast db backup and put the copy in its place"
         )
-    with _open(path, "rw") as connection:
+    with (
+        _open(path, "rw") as connection,
+        _temporary_files_in(folder, connection),
+        _needing_room(f"{folder} has no room for a vacuum of {path.name}"),
+    ):
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return before, size(path)
@@ -78,14 +82,34 @@ def _copy(path: Path, target: Path, tell: Tell) -> None:
         # commit of the daemon's, and might never end.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-            try:
-                source.backup(copy, pages=PAGES, progress=lambda _status, left, total: tell(total - left, total))
-                copy.execute("PRAGMA journal_mode=DELETE").fetchall()  # so that the copy is one file
-            except sqlite3.OperationalError as error:
-                if "full" not in str(error) and "disk I/O" not in str(error):
-                    raise
-                raise MaintenanceError(f"{target.parent} cannot hold a copy of {path}: {error}; make room") from error
+        with (
+            closing(sqlite3.connect(target, isolation_level=None)) as copy,
+            _needing_room(f"{target.parent} cannot hold a copy of {path}"),
+        ):
+            source.backup(copy, pages=PAGES, progress=lambda _status, left, total: tell(total - left, total))
+            copy.execute("PRAGMA journal_mode=DELETE").fetchall()  # so that the copy is one file
+
+
+@contextmanager
+def _needing_room(refusal: str) -> Iterator[None]:
+    """Raises MaintenanceError, which begins with the refusal, where the disk is full."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" not in str(error) and "disk I/O" not in str(error):
+            raise
+        raise MaintenanceError(f"{refusal}: {error}; make room") from error
+
+
+@contextmanager
+def _temporary_files_in(folder: Path, connection: sqlite3.Connection) -> Iterator[None]:
+    """SQLite's temporary files, of the whole process, lie in a folder whose room is known, not in /var/tmp or /tmp."""
+    quoted = str(folder).replace("'", "''")
+    connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA temp_store_directory = ''")
 
 
 @contextmanager

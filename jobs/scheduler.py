@@ -108,14 +108,17 @@ class Scheduler:
                 if job.id.partition(" ")[2] in changes.removed:
                     with suppress(JobLookupError):  # its date has just come; it will find that its panel has gone
                         job.remove()
+            left = {
+                name: panel.source
+                for name, panel in before.items()
+                if name not in after or after[name].source is not panel.source
+            }
+            for name in left:
+                self._under_way.pop(("fetch", name), None)  # it may hang, and nobody waits for it any more
         for name in changes.removed:
-            self._apscheduler.add_job(self._means.asking.leave, args=[before[name].source], executor="fetch")
-        for name in changes.added:
-            self._apscheduler.add_job(self._take_up, args=[name], executor="fetch")
-        for name in changes.changed:
-            former = before[name].source
-            left = former if former is not after[name].source else None
-            self._apscheduler.add_job(self._take_up, args=[name, left], executor="fetch")
+            self._apscheduler.add_job(self._means.asking.leave, args=[left[name]], executor="fetch")
+        for name in [*changes.added, *changes.changed]:
+            self._apscheduler.add_job(self._take_up, args=[name, left.get(name)], executor="fetch")
         return changes
 
     def stop(self, grace: timedelta) -> None:
@@ -138,8 +141,8 @@ class Scheduler:
         return {"refit": self._workers.waiting()}
 
     def is_ticking(self, within: timedelta = 10 * BEAT) -> bool:
-        """Whether the scheduler has shown life of late."""
-        return self._beat is not None and self._clock() - self._beat <= within
+        """Whether the scheduler has shown life of late. After the clock is set back it shows none for as long."""
+        return self._beat is not None and abs(self._clock() - self._beat) <= within
 
     def _tick(self) -> None:
         self._beat = self._clock()
@@ -158,8 +161,6 @@ class Scheduler:
     def _take_up(self, name: str, left: Source | None = None) -> None:
         """Begin with a panel, or go on with its new settings. left: the source that it had before another."""
         if left is not None:
-            with self._lock:
-                self._under_way.pop(("fetch", name), None)  # it may hang, and nobody waits for it any more
             self._means.asking.leave(left)
         panel = self._panels.get(name)
         if panel is None:

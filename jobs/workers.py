@@ -58,7 +58,9 @@ class Workers:
             finally:
                 self._futures.discard(future)
         except TimeoutError as error:
-            raise WorkerLostError(f"not done within {self._timeout}, so it was ended") from error
+            raise WorkerLostError(
+                f"not done within {self._timeout}, so it was ended: the machine is busy, or set a longer refit_timeout"
+            ) from error
         except (ProcessExpired, BrokenProcessPool) as error:
             # Ctrl-C, and the SIGTERM of a service manager, reach all processes at once: the workers may go first.
             if self._stopped.wait(2):
@@ -110,11 +112,13 @@ def _prepare_worker() -> None:
 
 
 def _give_way() -> None:
-    """Work only when nobody else wants the processor: questions and fetches come first."""
+    """Let questions and fetches come first. A share stays, however busy the machine: SCHED_IDLE, which leaves next to
+    none, would let refits time out one after the other.
+    """
     os.nice(19)
-    if sys.platform == "linux":  # a question then waits for no slice of ours to end; elsewhere the niceness must do
+    if sys.platform == "linux":  # we then never interrupt others as we wake; elsewhere the niceness must do
         with suppress(OSError):  # as in a container that does not allow it
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _follow_parent() -> None:

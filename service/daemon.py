@@ -2,7 +2,6 @@
 
 import fcntl
 import gc
-import ipaddress
 import logging
 import os
 import queue
@@ -25,19 +24,18 @@ from jobs.manners import Manners
 from jobs.panel import Clock
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
+from service.exposure import token_of
 from service.logs import Log
 from service.notify import Keeper, Notifier
 from service.reload import Asked, Reloading
 from service.server import Server
-from service.settings import DEFAULT_FILE, ApiSettings, Settings
+from service.settings import DEFAULT_FILE, Settings
 from service.watch import Watch, judge_of
 
 log = logging.getLogger("rollcast")
 
 LOCK_NAME = "daemon.lock"
 GRACE = timedelta(seconds=3)  # of the five in which the daemon must have ended
-SHORTEST_TOKEN = 16  # characters
-MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # a token
 
 
 class StartError(Exception):
@@ -55,7 +53,8 @@ def run(
     """Run the daemon until SIGTERM or Ctrl-C, and end the process.
 
     load: reads the configuration again, at SIGHUP, and with `watch` when its file has changed; environ: what a service
-    manager tells. Raises StartError or DatabaseUnusableError where it cannot start; nothing is started then.
+    manager tells. Raises StartError, SettingsError or DatabaseUnusableError where it cannot start; nothing is started
+    then.
     """
     asked = reload_at_hangup()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -132,6 +131,7 @@ def reload_at_hangup() -> Asked:
 
     def heed(_number: int, _frame: object) -> None:
         if of_a_terminal and not has_terminal():
+            log.warning("its terminal was closed; nohup, or a service manager, keeps it running")
             signal.raise_signal(signal.SIGTERM)
         else:
             asked.put("reload")
@@ -147,30 +147,6 @@ def has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def token_of(api: ApiSettings) -> str | None:
-    """What every question must bear; without it only this machine may ask. Raises StartError."""
-    token = None if api.token is None else api.token.get_secret_value()
-    if token is None and not is_loopback(api.host):
-        raise StartError(
-            f"api.host = {api.host}: others can reach that, so the API wants a token; set ROLLCAST_API__TOKEN to what"
-            f" {MAKE_ONE} prints, or api.host to 127.0.0.1"
-        )
-    if token is not None and (len(token) < SHORTEST_TOKEN or not all("!" <= each <= "~" for each in token)):
-        raise StartError(
-            f"api.token: expected at least {SHORTEST_TOKEN} characters, ASCII letters, digits and signs without blanks;"
-            f" {MAKE_ONE} prints one"
-        )
-    return token
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def status_told(sessions: Sessions, scheduler: Scheduler) -> str:
@@ -228,10 +204,10 @@ def is_running(data_dir: Path) -> bool:
     try:
         with (data_dir / LOCK_NAME).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:  # it is not there, or not for this user to see
+        return False
     return False
 
 

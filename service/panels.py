@@ -170,7 +170,9 @@ class PanelSettings(Table):
         ByDefault("when its last target has passed"),
     ] = None
     keep_forecasts: Annotated[
-        Duration | None, Field(description="how long to keep forecasts, and their scores"), ByDefault("for ever")
+        Duration | None,
+        Field(description="how long to keep forecasts, their scores, and the record of runs"),
+        ByDefault("for ever"),
     ] = None
     keep_observations: Annotated[
         Duration | None,

@@ -13,6 +13,7 @@ from typing import Literal
 from jobs.changes import Changes
 from jobs.panel import Panel
 from service.complaints import SettingsError
+from service.exposure import token_of
 from service.logs import Log
 from service.notify import Notifier
 from service.settings import Settings
@@ -89,6 +90,7 @@ class Reloading:
         if self._watched is not None:
             self._watched.note()
         settings = self._load()
+        token_of(settings.api)
         panels = settings.build_panels()
         self._lines.take(settings, panels)
         told = [str(self._take(panels))]

@@ -111,14 +111,20 @@ class Settings(BaseSettings):
 
 
 def find_file(option: Path | None, environ: Mapping[str, str], folder: Path) -> Path:
-    """The configuration file: the option's, the environment's, rollcast.toml in the folder, or the built-in one."""
+    """The configuration file: the option's, the environment's, rollcast.toml in the folder, or the built-in one.
+
+    Raises SettingsError.
+    """
     named = option or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is not None:
-        if not named.is_file():
-            raise SettingsError(f"there is no configuration file {named}; `rollcast init` writes one")
-        return named
     own = folder / CONFIG_NAME
-    return own if own.exists() else DEFAULT_FILE
+    try:
+        if named is None:
+            return own if own.exists() else DEFAULT_FILE
+        if named.is_file():
+            return named
+    except PermissionError as error:
+        raise SettingsError(f"{named or own} cannot be read: {error.strerror}") from error
+    raise SettingsError(f"there is no configuration file {named}; `rollcast init` writes one")
 
 
 def load(file: Path, environ: Mapping[str, str]) -> Settings:

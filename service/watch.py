@@ -24,6 +24,7 @@ log = logging.getLogger("rollcast")
 EVERY = timedelta(seconds=2)
 AFTER_A_FAILURE = timedelta(seconds=30)
 PATIENCE = timedelta(seconds=30)  # that a panel may stay restless for before it is judged all the same
+SURE = 3  # looks in a row at which a restless panel's series must be in another state before that is told
 ALL_AGAIN = timedelta(minutes=10)  # for what leaves no trace, as another configuration
 CHAIN = ("score", "forecast")  # the jobs that follow a fetch
 TOGETHER = 200  # series read at once
@@ -71,6 +72,7 @@ class Watch:
         self._marks: dict[str, tuple[object, ...]] = {}  # by panel, see source_marks
         self._event = 0  # the newest seen
         self._waiting: dict[str, datetime] = {}  # panels to be judged, and since when they wait
+        self._doubted: dict[str, tuple[str, int]] = {}  # series of restless panels: another status, seen how often
         self._all_at: datetime | None = None  # when all were asked for last
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -111,8 +113,8 @@ class Watch:
         restless = stirred | at_work
         ready = {panel for panel, since in self._waiting.items() if panel not in restless or now - since >= PATIENCE}
         if ready:
-            self._tell(ready, self._statuses)
-            for panel in ready:
+            doubtful = self._tell(ready, restless, self._statuses)
+            for panel in ready - doubtful:
                 del self._waiting[panel]
 
     def _all_are_due(self, now: datetime) -> bool:
@@ -122,10 +124,17 @@ class Watch:
         self._all_at = now
         return True
 
-    def _tell(self, panels: Collection[str], statuses: dict[str, str]) -> None:
-        """Judge the series of some panels, and tell of those with another status."""
+    def _tell(self, panels: Collection[str], restless: Collection[str], statuses: dict[str, str]) -> set[str]:
+        """Judge the series of some panels, and tell of those with another status. Returns panels that are in doubt."""
         judged = list(self._judge(panels))
-        changed = [each for each in judged if statuses.get(each.series) != each.status]
+        changed, doubtful = [], set[str]()
+        for each in judged:
+            if statuses.get(each.series) == each.status:
+                self._doubted.pop(each.series, None)
+            elif each.panel in restless and not self._is_sure(each):
+                doubtful.add(each.panel)
+            else:
+                changed.append(each)
         if changed:
             told = [
                 StateChanged(each.status, each.reason, statuses.get(each.series)).of(each.panel, each.series)
@@ -133,9 +142,19 @@ class Watch:
             ]
             with writing(self._sessions) as session:
                 queries.add_events(session, told, self._clock())
-            statuses.update((each.series, each.status) for each in changed)
+            for each in changed:
+                statuses[each.series] = each.status
+                self._doubted.pop(each.series, None)
         for panel in panels:
             moments = [each.until for each in judged if each.panel == panel and each.until is not None]
             self._until.pop(panel, None)
             if moments:
                 self._until[panel] = min(moments)
+        return doubtful
+
+    def _is_sure(self, judged: Judged) -> bool:
+        """Whether this look, too, finds a restless panel's series so: it may have come between two jobs of a chain."""
+        status, times = self._doubted.get(judged.series, (judged.status, 0))
+        times = times + 1 if status == judged.status else 1
+        self._doubted[judged.series] = judged.status, times
+        return times >= SURE

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.queries.execution import changed
 from db.queries.models import champion, previous_champion
+from db.queries.runs import newest_good_run, newest_runs
 from db.schema import (
     Forecast,
     ForecastBound,
@@ -85,10 +86,15 @@ def delete_models(session: Session, panel: str, before: datetime) -> int:
 
 
 def delete_runs(session: Session, panel: str, before: datetime, newest: int) -> int:
-    """Delete the runs of a panel started before a moment, save the `newest` so many of each job. Returns how many."""
+    """Delete the runs of a panel started before a moment. Returns how many.
+
+    The `newest` so many of each job stay, and the newest that went well, however long ago that was.
+    """
     total = 0
     for job in session.scalars(select(Run.job).where(Run.panel == panel).distinct()).all():
         mine = (Run.panel == panel, Run.job == job)
-        kept = select(Run.id).where(*mine).order_by(Run.id.desc()).limit(newest)
+        kept = {run.id for run in newest_runs(session, panel, job, newest)}
+        if (good := newest_good_run(session, panel, job)) is not None:
+            kept.add(good.id)
         total += changed(session, delete(Run).where(*mine, Run.started < before, Run.id.not_in(kept)))
     return total

@@ -24,11 +24,12 @@ from db import queries
 from db.engine import Sessions
 from db.queries import ScoreSummary, Tally
 from db.schema import Model, Run
-from jobs.due import RUNS_LOOKED_AT
+from jobs.due import RUNS_LOOKED_AT, schedule_of
 from jobs.panel import Clock
 from service.answers.seeing import Panels, Seen, see
 from service.api.errors import OopsAnswer
 from service.api.openapi import answered
+from service.checks.panels import TURNS, missed
 
 PATH = "/metrics"
 TEXT = {"schema": {"type": "string"}, "example": 'rollcast_state{panel="oil",series="WTI",status="fresh"} 1.0\n'}
@@ -67,7 +68,8 @@ class Read(NamedTuple):
     seen: Sequence[Seen]
     scores: Mapping[int, ScoreSummary]  # of the last 7 days, by series
     models: Mapping[str, Model]  # that serve, by panel
-    runs: Mapping[tuple[str, str], Sequence[Run]]  # by panel and job, newest first
+    runs: Mapping[tuple[str, str], Sequence[Run]]  # the newest by panel and job, newest first
+    good: Mapping[tuple[str, str], Run]  # the newest that went well, however long ago
 
 
 def read(session: Session, panels: Panels, now: datetime) -> Read:
@@ -75,14 +77,22 @@ def read(session: Session, panels: Panels, now: datetime) -> Read:
     known = [series for series in queries.all_series(session) if series.panel in panels]
     served = {name: queries.champion(session, name) for name in panels}
     runs = queries.newest_runs_of_all(session, JOBS, RUNS_LOOKED_AT)
+    runs = {key: of for key, of in runs.items() if key[0] in panels}
+    good = {key: _newest_good(session, *key, of) for key, of in runs.items()}
     return Read(
         now=now,
         panels=panels,
         seen=see(session, panels, known, now),
         scores=queries.score_glances(session, [series.id for series in known], now - WEEK),
         models={name: model for name, model in served.items() if model is not None},
-        runs={key: of for key, of in runs.items() if key[0] in panels},
+        runs=runs,
+        good={key: run for key, run in good.items() if run is not None},
     )
+
+
+def _newest_good(session: Session, panel: str, job: str, newest: Sequence[Run]) -> Run | None:
+    """The newest run that went well: mostly one of the newest, so that few are asked for one by one."""
+    return next((run for run in newest if run.outcome == "ok"), None) or queries.newest_good_run(session, panel, job)
 
 
 class _Collector(Collector):
@@ -164,7 +174,9 @@ def panel_metrics(known: Read) -> Iterator[Metric]:
     """What is told panel by panel: its model, and how its series did together."""
     model = _Family("model_age_seconds", "Since the model that serves was fitted.", "panel")
     version = _Family("champion_version", "The version of the model that serves.", "panel")
-    every = _Family("refit_every_seconds", "How often the panel is to be refitted.", "panel")
+    overdue = _Family(
+        "refit_overdue_timestamp_seconds", f"When {TURNS} turns of the refit have passed since a good one.", "panel"
+    )
     pending = _Family("pending_scores", "Forecast steps of a week that wait for their truth.", "panel")
     scored = _Family("scored_steps_7d", "Forecast steps scored over a week.", "panel")
     coverage = _Family("coverage_7d", "The share that fell inside the intervals of a level.", "panel", "level")
@@ -176,7 +188,8 @@ def panel_metrics(known: Read) -> Iterator[Metric]:
         tallies[each.panel.name].add(summary.all)
         waiting[each.panel.name] += summary.pending
     for name, panel in known.panels.items():
-        every.put(_seconds(panel.refit_every), name)
+        if (good := known.good.get((name, "refit"))) is not None:
+            overdue.put(missed(good, schedule_of(panel, "refit")).timestamp(), name)
         if (serving := known.models.get(name)) is not None:
             model.put(_seconds(known.now - serving.trained_at), name)
             version.put(serving.version, name)
@@ -185,7 +198,7 @@ def panel_metrics(known: Read) -> Iterator[Metric]:
         for level, share in tallies[name].coverage.items():
             coverage.put(share, name, str(level))
             nominal.put(level / 100, name, str(level))
-    yield from (each.metric for each in (model, version, every, pending, scored, coverage, nominal))
+    yield from (each.metric for each in (model, version, overdue, pending, scored, coverage, nominal))
 
 
 def run_metrics(known: Read) -> Iterator[Metric]:
@@ -201,8 +214,9 @@ def run_metrics(known: Read) -> Iterator[Metric]:
         for run, ended in done[:1]:
             duration.put(_seconds(ended - run.started), *key)
             end.put(ended.timestamp(), *key)
-        good.put(next((ended.timestamp() for run, ended in done if run.outcome == "ok"), None), *key)
         failures.put(len(list(takewhile(lambda each: each[0].outcome == "failed", done))), *key)
+    for key, run in known.good.items():
+        good.put(None if run.ended is None else run.ended.timestamp(), *key)
     yield from (each.metric for each in (duration, end, good, failures))
 
 

@@ -1,6 +1,5 @@
 """Checks of the configuration: it can be used, keeps its secrets, and does not offer the API to everybody."""
 
-import ipaddress
 import re
 import stat
 import tomllib
@@ -8,15 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from service.checks.finding import Finding, bad, look, ok
-from service.settings import DEFAULT_FILE
+from service.exposure import refusal
+from service.settings import DEFAULT_FILE, ApiSettings
 
 SECRET_KEY = re.compile(r"token|passw|secret|api_?key|authorization", re.IGNORECASE)
 SECRET_IN_URL = re.compile(r"://[^/@:\s]*:[^/@\s]+@")
-SHORTEST_TOKEN = 16
-MAKE_A_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105  a command
 
 
 def configuration(file: Path, panels: int) -> Finding:
@@ -60,25 +56,11 @@ def _is_secret(key: str, value: object) -> bool:
     return bool(SECRET_KEY.search(key) or SECRET_IN_URL.search(value))
 
 
-def token(host: str, secret: SecretStr | None) -> Finding:
+def token(api: ApiSettings) -> Finding:
     """Whether the API asks those from elsewhere for a token."""
-    length = 0 if secret is None else len(secret.get_secret_value())
-    if secret is not None and length < SHORTEST_TOKEN:
-        return bad("token", f"api.token has {length} characters, {SHORTEST_TOKEN} are the fewest", MAKE_A_TOKEN)
-    if secret is not None:
-        return ok("token", f"asked for, on {host}")
-    if is_loopback(host):
-        return ok("token", f"none is needed: {host} is reached from this machine alone")
-    return bad(
-        "token",
-        f"the API is to listen on {host}, for other machines too, and there is no token: the daemon will not start",
-        f"set ROLLCAST_API__TOKEN to what this prints: {MAKE_A_TOKEN}",
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    refused = refusal(api)
+    if refused is not None:
+        return bad("token", f"{refused.reason}; the daemon will not start", refused.cure)
+    if api.token is None:
+        return ok("token", f"none is needed: {api.host} is reached from this machine alone")
+    return ok("token", f"asked for, on {api.host}")

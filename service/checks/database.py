@@ -14,6 +14,7 @@ QUICK = 10.0  # seconds that a look for damage may take, unless it is to be deep
 PATIENCE = 3.0  # seconds to wait for the write lock: the daemon holds it for a small part of one
 LARGE_WAL = 100e6  # bytes
 MOST_HOLDERS = 5
+AS_ITS_USER = "run this as the user whose database it is"
 RESTORE = "stop the daemon, put a backup in its place (rollcast db backup makes one), or `sqlite3 FILE .recover`"
 
 
@@ -28,13 +29,16 @@ class Examined:
 
 def database(path: Path, *, deep: bool, daemon_runs: bool) -> Examined:
     """Examine the file. deep: to the end, however long that takes."""
-    if not path.exists():
-        told = f"there is no database {path} yet"
-        cure = "see its log: it should have made one" if daemon_runs else "rollcast run makes it"
-        return Examined([(bad if daemon_runs else look)("database", told, cure)], readable=False, writable=False)
     try:
+        if not path.exists():
+            told = f"there is no database {path} yet"
+            cure = "see its log: it should have made one" if daemon_runs else "rollcast run makes it"
+            return Examined([(bad if daemon_runs else look)("database", told, cure)], readable=False, writable=False)
         damage = soundness(path, deep=deep)
         tables = revision(path)
+    except PermissionError as error:
+        hidden = bad("database", f"{path} cannot be read: {error.strerror}", AS_ITS_USER)
+        return Examined([hidden], readable=False, writable=False)
     except (sqlite3.Error, OSError) as error:
         told = f"{path} cannot be read: {error}"
         unreadable = bad("database", told, "see who owns it, and whether it is a database of Rollcast's at all")
@@ -88,7 +92,7 @@ def writing(path: Path, patience: float) -> Finding:
             f"{path} stayed locked for {patience:g} s; open in {holders}",
             "wait, or end the one that holds it: a program that looks at the database must not keep a transaction open",
         )
-    return bad("lock", f"{path} cannot be written to: {refused}", "run this as the user whose database it is")
+    return bad("lock", f"{path} cannot be written to: {refused}", AS_ITS_USER)
 
 
 def log(path: Path) -> Finding:

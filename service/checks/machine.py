@@ -64,7 +64,8 @@ def time_zones(find: Callable[[str], object]) -> Finding:
 
 def space_of(folder: Path) -> Space:
     """The file system that a folder lies on, or will."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    # os.path: what this user may not look at is as if it were not there, and the folder above it tells as well.
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.exists(each))
     found = os.statvfs(there)
     return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, found.f_files, found.f_favail)
 
@@ -93,9 +94,9 @@ def files(space: Space, folder: Path) -> Finding:
 
 def folder(data_dir: Path) -> Finding:
     """Whether the data folder can be written to; tried with a file without a name, which leaves no trace."""
-    if not data_dir.exists():
-        return ok("data_dir", f"{data_dir} is not there yet; rollcast run makes it")
     try:
+        if not data_dir.exists():
+            return ok("data_dir", f"{data_dir} is not there yet; rollcast run makes it")
         with tempfile.TemporaryFile(dir=data_dir) as file:
             file.write(b"rollcast")
             file.flush()

@@ -98,8 +98,8 @@ def _champion(session: Session, panel: Panel, now: datetime, daemon_runs: bool) 
 
 def missed(good: Run, schedule: Schedule) -> datetime:
     """When too many turns have gone by since a good refit."""
-    moment = good.due
-    for _ in range(TURNS):
+    moment = schedule.turn(good.due, good.started)  # it may have been long due when the daemon was started
+    for _ in range(TURNS - 1):
         moment = schedule.turn(moment, moment)
     return moment
 

@@ -12,6 +12,7 @@ from service.checks.finding import Finding, bad, look, ok
 
 PATIENCE = 5.0  # seconds for an answer
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  asked where it listens everywhere
+AS_ITS_USER = "run this as the user whose daemon it is"
 SET_PORT = "set another port with ROLLCAST_API__PORT"
 
 
@@ -26,6 +27,8 @@ class Ready:
 
 def running(data_dir: Path, host: str, port: int) -> Finding:
     """Whether the daemon is at work, or could be."""
+    if _is_hidden(data_dir / daemon.LOCK_NAME):
+        return look("daemon", f"whether one works on {data_dir} is not for this user to see", AS_ITS_USER)
     if not daemon.is_running(data_dir):
         return _could_run(data_dir, host, port)
     pid = process_of(data_dir)
@@ -49,6 +52,17 @@ def running(data_dir: Path, host: str, port: int) -> Finding:
     if not answer.ours:
         return bad("daemon", f"{who}, but what answers at {host}:{port} is not Rollcast", SET_PORT)
     return bad("daemon", f"{who}, but is not ready: {answer.told}", "see its log; start it again if it stays so")
+
+
+def _is_hidden(lock: Path) -> bool:
+    """Whether the daemon's lock is there for another user alone."""
+    try:
+        lock.open().close()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _could_run(data_dir: Path, host: str, port: int) -> Finding:

@@ -1,6 +1,5 @@
 """The commands about the database: `rollcast db upgrade`, `backup`, `prune` and `vacuum`."""
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +10,14 @@ import typer
 from rich.filesize import decimal
 from rich.markup import escape
 
-from db import engine, health, maintenance
-from db.engine import DatabaseUnusableError
+from db import engine, maintenance
 from db.maintenance import MaintenanceError, Tell
 from jobs.panel import Panel
 from jobs.prune import keeps_all
 from jobs.prune import prune as prune_job
 from service import daemon
 from service.commands.jobs import run_for
+from service.commands.store import revision_of, upgraded
 from service.commands.terminal import (
     AnyPanel,
     Config,
@@ -41,21 +40,12 @@ def upgrade(config: Config = None) -> None:
     """
     settings = settings_of(config)
     path = database_of(settings)
-    try:
-        before = health.revision(path)
-    except sqlite3.DatabaseError as error:
-        raise DatabaseUnusableError(f"cannot use the database {path}: {error}; check the file") from error
+    before = revision_of(path)
     if before.age == "current":
         out.print(escape(f"{path} is up to date, at revision {before.known}"))
         return
-    if daemon.is_running(settings.data_dir):
-        raise UsageError(f"a daemon of another version works on {path}, at revision {before.found}; stop it first")
-    write_engine = engine.writer(settings.database_url)
-    try:
-        with err.status(f"{path}: to revision {before.known}"):
-            engine.migrate(write_engine)
-    finally:
-        write_engine.dispose()
+    with err.status(f"{path}: to revision {before.known}"):
+        upgraded(settings).dispose()
     out.print(escape(f"{path}: from revision {before.found or 'none'} to {before.known}"))
 
 

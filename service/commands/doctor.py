@@ -3,7 +3,6 @@
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -13,7 +12,6 @@ import typer
 from rich.markup import escape
 
 from db import engine, health
-from db.engine import Sessions
 from db.times import from_us
 from jobs.fetch import fetch
 from jobs.panel import Panel
@@ -23,6 +21,7 @@ from service.checks import Finding, bad, machine, panels, running
 from service.checks import configuration as configuring
 from service.checks import database as storing
 from service.commands.overview import plain
+from service.commands.store import trying
 from service.commands.terminal import Config, Json, err, out, print_json, reading, settings_of
 from service.complaints import SettingsError
 from service.daemon import utc_now
@@ -67,7 +66,7 @@ def findings(config: Path | None, *, deep: bool, offline: bool) -> Iterator[Find
         return
     yield configuring.configuration(settings.file, len(settings.panels))
     yield from _tried("permissions", lambda: [configuring.secrecy(settings.file)])
-    yield configuring.token(settings.api.host, settings.api.token)
+    yield configuring.token(settings.api)
     yield from _tried("disk", lambda: _disk(settings))
     yield from _tried("daemon", lambda: [running.running(settings.data_dir, settings.api.host, settings.api.port)])
     yield from _of_the_data(settings, deep=deep, offline=offline)
@@ -117,7 +116,7 @@ def _sources(settings: Settings, database_is_usable: bool) -> list[Finding]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         means = daemon.make_means(Path(folder), utc_now)
         url = settings.database_url if database_is_usable else f"sqlite:///{Path(folder) / 'none.db'}"
-        with _trying(url) as sessions, err.status(f"asking the sources of {len(chosen)} panels"):
+        with trying(url) as sessions, err.status(f"asking the sources of {len(chosen)} panels"):
 
             def ask(panel: Panel) -> Fetched:
                 try:
@@ -126,18 +125,6 @@ def _sources(settings: Settings, database_is_usable: bool) -> list[Finding]:
                     means.asking.leave(panel.source)
 
             return panels.sources(chosen, ask)
-
-
-@contextmanager
-def _trying(url: str) -> Iterator[Sessions]:
-    """Sessions on a database that is up to date, or on a new one."""
-    write_engine = engine.writer(url)
-    if not engine.sqlite_path(url).exists():
-        engine.migrate(write_engine)
-    try:
-        yield engine.sessions(write_engine)
-    finally:
-        write_engine.dispose()
 
 
 def _tried(check: str, work: Callable[[], list[Finding]]) -> list[Finding]:

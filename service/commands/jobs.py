@@ -18,7 +18,18 @@ from jobs.refit import refit as refit_job
 from jobs.runner import run
 from service import daemon
 from service.commands import sources
-from service.commands.terminal import AnyPanel, Config, coloured, err, out, panels_named, progress, settings_of
+from service.commands.store import upgraded
+from service.commands.terminal import (
+    AnyPanel,
+    Config,
+    UsageError,
+    coloured,
+    err,
+    out,
+    panels_named,
+    progress,
+    settings_of,
+)
 from service.daemon import utc_now
 from service.settings import Settings
 
@@ -27,13 +38,17 @@ def fetch(
     panel: AnyPanel = None,
     config: Config = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would bring; store nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON, for programs.")] = False,
 ) -> None:
     """Fetch now, in this process; harmless beside a running daemon."""
     settings = settings_of(config)
     chosen = panels_named(settings, panel)
     if dry_run:
-        would_fail = [sources.dry_run(settings, each) for each in chosen]
-        raise typer.Exit(int(any(would_fail)))
+        raise typer.Exit(int(sources.dry_run(settings, chosen, json=json)))
+    if json:
+        raise UsageError(
+            "--json tells what a fetch would bring, with --dry-run; of one that was made: rollcast runs list"
+        )
     means = daemon.make_means(settings.data_dir, utc_now)
 
     def work(sessions: Sessions, each: Panel) -> object:
@@ -73,13 +88,15 @@ def forecast(panel: AnyPanel = None, config: Config = None) -> None:
 def run_for(settings: Settings, job: str, panels: Sequence[Panel], work: Callable[[Sessions, Panel], object]) -> None:
     """Run one job for some panels as the daemon would, and tell how it went. Raises Exit where one failed."""
     logging.getLogger("rollcast").addHandler(logging.NullHandler())  # the line below says all that a person needs
-    write_engine = engine.writer(settings.database_url)
-    engine.migrate(write_engine)
+    write_engine = upgraded(settings)
     sessions = engine.sessions(write_engine)
     failed = False
-    for panel in panels:
-        ended = run(sessions, utc_now, job, panel.name, partial(work, sessions, panel))
-        failed |= ended.outcome == "failed"
-        out.print(f"{panel.name}  {coloured(ended.outcome)}  {escape(ended.reason)}")
+    try:
+        for panel in panels:
+            ended = run(sessions, utc_now, job, panel.name, partial(work, sessions, panel))
+            failed |= ended.outcome == "failed"
+            out.print(f"{panel.name}  {coloured(ended.outcome)}  {escape(ended.reason)}")
+    finally:
+        write_engine.dispose()
     if failed:
         raise typer.Exit(1)

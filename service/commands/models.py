@@ -21,6 +21,7 @@ from jobs.promote import PromotionError, roll_back
 from models.errors import BadModelBytesError
 from models.forecaster import Forecaster
 from service import answers
+from service.commands.store import writing
 from service.commands.terminal import (
     Config,
     Json,
@@ -33,7 +34,6 @@ from service.commands.terminal import (
     settings_of,
     table_of,
     time_told,
-    writing,
 )
 from service.daemon import utc_now
 from service.shapes import ModelAnswer

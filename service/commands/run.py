@@ -8,6 +8,7 @@ import typer
 from service import daemon
 from service.commands.terminal import Config, settings_of
 from service.daemon import utc_now
+from service.settings import Settings, load
 
 
 def command(
@@ -18,6 +19,12 @@ def command(
 ) -> None:
     """Run the daemon in the foreground, until Ctrl-C.
 
-    At SIGHUP it takes the configuration anew; where that is wrong it says why, and keeps the last good one.
+    At SIGHUP it takes the configuration anew; where that is wrong it says why, and keeps the last good one. A SIGHUP
+    that comes because its terminal was closed ends it; nohup, or a service manager, keeps it running.
     """
-    daemon.run(settings_of(config), utc_now, load=lambda: settings_of(config), environ=os.environ, watch=watch)
+    settings = settings_of(config)
+
+    def load_again() -> Settings:
+        return load(settings.file, os.environ)  # not another one, which a new search might find
+
+    daemon.run(settings, utc_now, load=load_again, environ=os.environ, watch=watch)

@@ -1,21 +1,37 @@
 """The commands to begin with: `rollcast init` and `rollcast check`."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.markup import escape
 
 from db import engine, queries
+from db.schema import Run
 from jobs.due import RUNS_LOOKED_AT, AfterClose, Job, Schedule, next_due, schedule_of
 from jobs.panel import Panel
 from jobs.secrets import hide
 from service import durations
-from service.commands.terminal import Config, UsageError, out, reading, settings_of, table_of
+from service.commands.terminal import (
+    Config,
+    Json,
+    UsageError,
+    is_there,
+    out,
+    print_json,
+    reading,
+    settings_of,
+    table_of,
+)
 from service.daemon import utc_now
+from service.exposure import token_of
 from service.settings import CONFIG_NAME, DEFAULT_FILE, Settings
+
+JOBS: tuple[Job, Job] = ("fetch", "refit")
 
 
 def init(
@@ -36,27 +52,72 @@ def init(
     out.print(escape(f"{target} and {samples} are written. Look it over, then: {then}"))
 
 
-def check(config: Config = None) -> None:
+class PanelPlan(msgspec.Struct):
+    """A panel, how often its jobs run, and when next: at start where that has passed; None before there are data."""
+
+    name: str
+    source: str
+    interval: str
+    horizon: int
+    fetch_every: str
+    next_fetch: datetime
+    refit_every: str
+    next_refit: datetime | None
+
+
+def check(config: Config = None, json: Json = False) -> None:
     """Validate the configuration and tell what would run when."""
     settings = settings_of(config)
+    token_of(settings.api)
+    now = utc_now()
+    plans = _plans(settings, now)
+    api = f"http://{settings.api.host}:{settings.api.port}"
+    if json:
+        file = None if settings.file == DEFAULT_FILE else str(settings.file)
+        print_json({"configuration": file, "database": settings.database_url, "api": api, "panels": plans})
+        return
     told = "built in (rollcast init writes a file of your own)" if settings.file == DEFAULT_FILE else settings.file
     out.print(escape(f"configuration  {told}"))
     out.print(escape(f"database       {settings.database_url}"))
-    out.print(f"API            http://{settings.api.host}:{settings.api.port}")
+    out.print(escape(f"API            {api}"))
     table = table_of("panel", "source", "interval", "horizon", "fetch every", "next", "refit every", "next")
-    now = utc_now()
-    for panel in settings.build_panels():
+    for plan in plans:
         table.add_row(
-            panel.name,
-            escape(_source_told(panel)),
-            durations.interval_told(panel.interval, panel.months),
-            f"{panel.horizon} steps",
-            _schedule_told(schedule_of(panel, "fetch")),
-            _planned(settings, panel, "fetch", now),
-            _schedule_told(schedule_of(panel, "refit")),
-            _planned(settings, panel, "refit", now),
+            plan.name,
+            escape(plan.source),
+            plan.interval,
+            f"{plan.horizon} steps",
+            plan.fetch_every,
+            _due_told(plan.next_fetch, now),
+            plan.refit_every,
+            _due_told(plan.next_refit, now),
         )
     out.print(table)
+
+
+def _plans(settings: Settings, now: datetime) -> list[PanelPlan]:
+    panels = settings.build_panels()
+    if not is_there(engine.sqlite_path(settings.database_url)):
+        return [_plan(panel, now, [], []) for panel in panels]
+    with reading(settings) as sessions, sessions() as session:
+        return [
+            _plan(panel, now, *(queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT) for job in JOBS))
+            for panel in panels
+        ]
+
+
+def _plan(panel: Panel, now: datetime, fetches: Sequence[Run], refits: Sequence[Run]) -> PanelPlan:
+    fetching, refitting = (schedule_of(panel, job) for job in JOBS)
+    return PanelPlan(
+        name=panel.name,
+        source=_source_told(panel),
+        interval=durations.interval_told(panel.interval, panel.months),
+        horizon=panel.horizon,
+        fetch_every=_schedule_told(fetching),
+        next_fetch=next_due(fetches, fetching, now),
+        refit_every=_schedule_told(refitting),
+        next_refit=next_due(refits, refitting, now) if refits else None,
+    )
 
 
 def _schedule_told(schedule: Schedule) -> str:
@@ -65,15 +126,10 @@ def _schedule_told(schedule: Schedule) -> str:
     return durations.told(schedule.period)
 
 
-def _planned(settings: Settings, panel: Panel, job: Job, now: datetime) -> str:
-    """When a job is due next, for people."""
-    if not engine.sqlite_path(settings.database_url).exists():
-        return "at start" if job == "fetch" else "once there are data"
-    with reading(settings) as sessions, sessions() as session:
-        runs = queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT)
-    if not runs and job == "refit":
+def _due_told(due: datetime | None, now: datetime) -> str:
+    """When a job is due, for people."""
+    if due is None:
         return "once there are data"
-    due = next_due(runs, schedule_of(panel, job), now)
     return "at start" if due <= now else f"in {durations.told(due - now)}"
 
 

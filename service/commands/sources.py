@@ -2,23 +2,24 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import msgspec
 from rich.markup import escape
 from rich.table import Table
 
-from db import engine
 from db.engine import Sessions
 from jobs import sources
-from jobs.fetch import fetch
+from jobs.fetch import Means, fetch
 from jobs.panel import Panel
 from jobs.sources.base import SourceDownError
 from jobs.storing import Fetched
 from service import daemon
+from service.commands.store import trying, url_to_try
 from service.commands.terminal import Json, err, out, print_json, table_of, time_told
 from service.daemon import utc_now
 from service.settings import Settings
@@ -34,6 +35,31 @@ class Option:
     name: str
     default: str  # as TOML; "required" where there is none
     help: str
+
+
+class SeriesTried(msgspec.Struct):
+    """What a fetch would bring of a series: how many observations, from when to when."""
+
+    name: str
+    new: int
+    revised: int
+    first: datetime | None
+    last: datetime | None
+
+
+class PanelTried(msgspec.Struct):
+    """What a fetch would bring of a panel: rows that would count for nothing, and why; series that would fail.
+
+    would_fail: why all of it would, None where it would not.
+    """
+
+    name: str
+    would_fail: str | None
+    new: int
+    revised: int
+    dropped: dict[str, int]
+    failures: dict[str, str]
+    series: list[SeriesTried]
 
 
 def command(json: Json = False) -> None:
@@ -84,39 +110,53 @@ def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')
 
 
-def dry_run(settings: Settings, panel: Panel) -> bool:
-    """Tell what a fetch of a panel would bring, and store nothing. Returns whether it would fail."""
-    with _sessions(settings) as sessions:
+def dry_run(settings: Settings, panels: Sequence[Panel], *, json: bool) -> bool:
+    """Tell what a fetch of some panels would bring, and store nothing. Returns whether one would fail."""
+    found: dict[str, Fetched | SourceDownError] = {}
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        trying(url_to_try(settings, Path(folder))) as sessions,
+    ):
         means = daemon.make_means(settings.data_dir, utc_now)
-        try:
+        for panel in panels:
             with err.status(f"{panel.name}: asking its source"):
-                fetched = fetch(sessions, panel, utc_now, means, store=False)
-        except SourceDownError as error:
-            out.print(f"{panel.name}  [red]would fail[/]  {escape(str(error))}")
-            return True
-    out.print(f"{panel.name}  would bring  {escape(str(fetched))}")
-    _print_series(fetched)
-    return False
+                found[panel.name] = _tried(sessions, panel, means)
+            if not json:
+                _print_tried(panel.name, found[panel.name])
+    if json:
+        print_json({"panels": [_shaped(name, each) for name, each in found.items()]})
+    return any(isinstance(each, SourceDownError) for each in found.values())
 
 
-def _print_series(fetched: Fetched) -> None:
-    if not fetched.series:
+def _tried(sessions: Sessions, panel: Panel, means: Means) -> Fetched | SourceDownError:
+    try:
+        return fetch(sessions, panel, utc_now, means, store=False)
+    except SourceDownError as error:
+        return error
+
+
+def _shaped(name: str, found: Fetched | SourceDownError) -> PanelTried:
+    if isinstance(found, SourceDownError):
+        return PanelTried(name, str(found), 0, 0, {}, {}, [])
+    series = [
+        SeriesTried(each, brought.new, brought.revised, brought.first, brought.last)
+        for each, brought in found.series.items()
+    ]
+    dropped = {what: count for what, count in found.dropped.items() if count}
+    return PanelTried(name, None, found.new, found.revised, dropped, found.failures, series)
+
+
+def _print_tried(name: str, found: Fetched | SourceDownError) -> None:
+    if isinstance(found, SourceDownError):
+        out.print(f"{name}  [red]would fail[/]  {escape(str(found))}")
+        return
+    out.print(f"{name}  would bring  {escape(str(found))}")
+    if not found.series:
         return
     table = table_of("series", "new", "revised", "from", "to")
-    for name, brought in list(fetched.series.items())[:SERIES_TOLD]:
+    for series, brought in list(found.series.items())[:SERIES_TOLD]:
         first, last = ("–" if ts is None else time_told(ts) for ts in (brought.first, brought.last))
-        table.add_row(f"  {escape(name)}", f"{brought.new:,}", f"{brought.revised:,}", first, last)
+        table.add_row(f"  {escape(series)}", f"{brought.new:,}", f"{brought.revised:,}", first, last)
     out.print(table)
-    if len(fetched.series) > SERIES_TOLD:
-        out.print(f"  … and {len(fetched.series) - SERIES_TOLD:,} series more")
-
-
-@contextmanager
-def _sessions(settings: Settings) -> Iterator[Sessions]:
-    """Sessions on the database, or on one that goes again where there is none yet."""
-    with tempfile.TemporaryDirectory() as folder:
-        there = engine.sqlite_path(settings.database_url).exists()
-        write_engine = engine.writer(settings.database_url if there else f"sqlite:///{Path(folder) / 'none.db'}")
-        engine.migrate(write_engine)
-        yield engine.sessions(write_engine)
-        write_engine.dispose()
+    if len(found.series) > SERIES_TOLD:
+        out.print(f"  … and {len(found.series) - SERIES_TOLD:,} series more")

@@ -107,11 +107,19 @@ def panel_named(settings: Settings, name: str) -> Panel:
 
 
 def database_of(settings: Settings) -> Path:
-    """The file of the database. Raises UsageError where there is none."""
+    """The file of the database. Raises UsageError where there is none, or none that this user may see."""
     path = engine.sqlite_path(settings.database_url)
-    if not path.exists():
+    if not is_there(path):
         raise UsageError(f"there is no database {path} yet; rollcast run makes it")
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a database. Raises UsageError where this user may not see it."""
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise UsageError(f"{path} is not for this user to see; run this as the user whose database it is") from error
 
 
 @contextmanager
@@ -129,20 +137,6 @@ def reading(settings: Settings) -> Iterator[Sessions]:
         raise engine.unusable(path, error) from error
     finally:
         read_engine.dispose()
-
-
-@contextmanager
-def writing(settings: Settings) -> Iterator[Sessions]:
-    """Sessions that may write, on a database that is there and up to date. Raises as `reading` does."""
-    path = database_of(settings)
-    write_engine = engine.writer(settings.database_url)
-    try:
-        engine.migrate(write_engine)
-        yield engine.sessions(write_engine)
-    except DatabaseError as error:
-        raise engine.unusable(path, error) from error
-    finally:
-        write_engine.dispose()
 
 
 def asked_of(config: Path | None, ask: Callable[[Session, Mapping[str, Panel]], Answered]) -> Answered:

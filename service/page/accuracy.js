@@ -17,6 +17,7 @@ const WORDS = { "7d": "of the last 7 days", "30d": "of the last 30 days", all: "
 export class Accuracy {
   constructor(name) {
     Object.assign(this, { name, window: "7d" });
+    this.generation = 0; // of what is wanted: answers to older questions are thrown away
     const step = (x) => `step ${x}`;
     this.errors = new Chart(220, step);
     this.coverage = new Chart(220, step, (value) => (value === undefined ? "–" : percent(value)));
@@ -46,16 +47,20 @@ export class Accuracy {
   }
 
   async load() {
+    const generation = ++this.generation;
     try {
       const { windows } = await get(pathOf(this.name, "/scores"), { window: this.window, by: "step" });
+      if (generation !== this.generation) return;
       replace(this.message);
       this.draw(windows[this.window]);
     } catch (error) {
+      if (generation !== this.generation) return;
       replace(this.message, noticeOf(error));
     }
   }
 
   leave() {
+    this.generation += 1;
     this.errors.leave();
     this.coverage.leave();
   }

@@ -42,9 +42,9 @@ export class Chart {
   }
 
   /**
-   * Draw lines over x: each {name, kind, values, of, dots}, `of` being the name of the colour; one without a name has
-   * no place in the legend. bands: [upper line, lower line, colour]. zone: of times; without one x are numbers.
-   * over(plot): draws more.
+   * Draw lines over x: each {name, kind, values, of, dots, isClipped}, `of` being the name of the colour; one without a
+   * name has no place in the legend; one that isClipped is cut off at the edge before it flattens the others.
+   * bands: [upper line, lower line, colour]. zone: of times; without one x are numbers. over(plot): draws more.
    */
   draw({ x, lines, bands = [], zone = null, label, over = null, low = null }) {
     this.canvas.setAttribute("aria-label", label);
@@ -84,7 +84,7 @@ export class Chart {
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone === "UTC" ? "Etc/UTC" : (zone ?? "Etc/UTC")),
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, hover: { skip: [] } },
-      scales: { x: { time: zone !== null }, y: { range: (plot, min, max) => rangeOf(min, max, low) } },
+      scales: { x: { time: zone !== null }, y: { range: (plot, min, max) => this.range(plot, min, max, low) } },
       axes: [
         {
           ...axis,
@@ -109,10 +109,26 @@ export class Chart {
     };
   }
 
-  line({ kind, of, values, dots }) {
+  /** From the lowest to the highest of what is seen, with room around. low: what it begins at, where that is set. */
+  range(plot, min, max, low) {
+    if (min === null || max === null) return [0, 1];
+    const [first, last] = plot.series[0].idxs;
+    const ends = this.lines
+      .filter((line) => line.isClipped)
+      .flatMap(({ values }) => values.slice(first, last + 1))
+      .filter(Number.isFinite);
+    const most = max - min || Math.abs(max) || 1; // as much again above, and below: more would flatten the rest
+    const from = Math.max(min - most, Math.min(min, ...ends));
+    const to = Math.min(max + most, Math.max(max, ...ends));
+    const room = 0.06 * (to - from || Math.abs(to) || 1);
+    return [low ?? from - room, to + room];
+  }
+
+  line({ kind, of, values, dots, isClipped }) {
     const isAlone = values.filter((value) => value !== undefined && value !== null).length === 1;
     return {
       ...LINES[kind],
+      auto: !isClipped, // whether the scale follows it
       stroke: () => (kind === "edge" ? "transparent" : colour(of)),
       points: { show: kind !== "edge" && (dots || isAlone), size: 5, fill: () => colour(of) },
     };
@@ -154,13 +170,6 @@ export class Chart {
       setText(item.lastChild, isOver ? (named[n].tell?.(i) ?? this.tellY(named[n].values[i])) : ""),
     );
   }
-}
-
-/** Room around what is drawn. low: what the scale begins at, where it is set. */
-function rangeOf(min, max, low) {
-  if (min === null || max === null) return [0, 1];
-  const room = 0.06 * (max - min || Math.abs(max) || 1);
-  return [low ?? min - room, max + room];
 }
 
 function wholes(plot, splits) {

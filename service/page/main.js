@@ -96,8 +96,8 @@ function tellLive(state) {
       "rollcast run",
       " starts it; its log says why it ended.",
     );
-  if (state.kind === "live") {
-    if (isTold) replace(alert);
+  if (state.kind === "live" || state.kind === "refused") {
+    if (isTold) replace(alert); // it answers, if not as one would like
     if (view?.hasFailed) view.reload();
     tellReady();
   }

@@ -19,6 +19,7 @@ export class Outlook {
   constructor(series, times) {
     const { horizon } = series;
     Object.assign(this, { series, times, observations: [], past: [], ahead: "1" });
+    this.generation = 0; // of what is wanted: answers to older questions are thrown away
     this.shortest = Math.max(120, 6 * horizon); // steps
     this.steps = this.shortest;
     this.chart = new Chart(380, (x) => times.tell(x * 1000));
@@ -59,38 +60,50 @@ export class Outlook {
 
   /** Read everything anew; the past forecasts, which are many, once the rest is drawn. */
   async load() {
+    const generation = ++this.generation;
+    const isCurrent = () => generation === this.generation;
+    this.isLoading = true;
     try {
       const [latest, observed] = await Promise.all([
         get(pathOf(this.series.name, "/forecasts/latest")),
         this.askObservations(),
       ]);
+      if (!isCurrent()) return;
       Object.assign(this, { latest, observations: observed, hasFailed: false });
       replace(this.message);
       this.draw();
-      this.past = (await get(pathOf(this.series.name, "/forecasts"), { limit: this.forecastsAsked })).forecasts;
+      const { forecasts } = await get(pathOf(this.series.name, "/forecasts"), { limit: this.forecastsAsked });
+      if (!isCurrent()) return;
+      this.past = forecasts;
       this.draw();
     } catch (error) {
+      if (!isCurrent()) return;
       this.hasFailed = true;
       replace(this.message, noticeOf(error));
+    } finally {
+      if (isCurrent()) this.isLoading = false;
     }
   }
 
   /** Read what is new. */
   async update(series) {
     this.series = series;
-    if (this.hasFailed || !this.latest) return this.load();
+    if (this.hasFailed || this.isLoading) return this.load();
+    const { generation } = this;
     const newest = this.past[0]?.issued_at ?? null;
     const [latest, past, observed] = await Promise.all([
       get(pathOf(series.name, "/forecasts/latest")),
       get(pathOf(series.name, "/forecasts"), { limit: this.forecastsAsked, issued_after: newest }),
       this.askObservations(),
     ]);
+    if (generation !== this.generation) return;
     Object.assign(this, { latest, observations: observed });
     this.past = [...past.forecasts, ...this.past].slice(0, this.forecastsAsked);
     this.draw();
   }
 
   leave() {
+    this.generation += 1;
     this.chart.leave();
   }
 
@@ -117,7 +130,7 @@ export class Outlook {
 
   lay(value) {
     this.ahead = value;
-    this.draw();
+    if (this.latest) this.draw();
   }
 
   draw() {
@@ -166,8 +179,9 @@ export class Outlook {
         swatch: `band-${n + 1}`,
         values: values[upper],
         tell: told(upper, upper + 1),
+        isClipped: n > 0,
       });
-      lines.push({ kind: "edge", of: "ahead", values: values[upper + 1] });
+      lines.push({ kind: "edge", of: "ahead", values: values[upper + 1], isClipped: n > 0 });
       bands.unshift([upper, upper + 1, `band-${n + 1}`]);
     });
     if (hasPast) {

@@ -11,6 +11,7 @@ import { Queue, throttle } from "./throttle.js";
 const HISTORY = 60;
 const FIRST = 30; // series: a screen of them comes sooner than a page
 const PAGE = 100;
+const LATER = 5000;
 const AT_ONCE = 4; // a browser has six connections to an address, and the stream has one of them
 
 export class Overview {
@@ -29,7 +30,8 @@ export class Overview {
     });
     this.message = el("div", {});
     this.list = el("div", { class: "panels" });
-    this.end = el("p", { class: "end quiet", role: "status" });
+    this.end = el("div", { class: "end quiet", role: "status" });
+    this.failure = null; // why what was asked last did not come
     this.element = el(
       "div",
       {},
@@ -40,14 +42,19 @@ export class Overview {
       this.end,
     );
     this.refetching = new Queue((card) => this.refetch(card), AT_ONCE);
-    this.recount = throttle(() => this.tellPanels().catch(() => {}), 5000);
+    this.recount = throttle(() => this.tellPanels().catch(() => {}), LATER);
+    this.relist = throttle(() => this.reload(), LATER);
     this.watchScrolling();
   }
 
   /** Show the series that are wanted by name and state; unless they are there already. */
   want({ search, status }) {
     const isOther = this.filters.set(search, status);
-    if (isOther || this.hasFailed !== false) this.load(FIRST);
+    if (isOther || this.hasFailed || !this.generation) this.load(FIRST);
+  }
+
+  get hasFailed() {
+    return this.failure !== null;
   }
 
   /** Show everything anew, as much as was shown. */
@@ -59,7 +66,8 @@ export class Overview {
   take(event) {
     if (event.kind === "refit") return this.recount();
     const card = this.cards.get(event.series);
-    if (!card || event.kind === "state") this.recount();
+    if (event.kind === "state" && this.filters.status) this.relist();
+    else if (!card || event.kind === "state") this.recount();
     if (card?.take(event) && card.isVisible) this.refetching.add(card);
   }
 
@@ -85,16 +93,14 @@ export class Overview {
       } while (next && found.length < wanted && isCurrent());
       if (!isCurrent()) return;
       this.following = next;
-      this.hasFailed = false;
+      this.failure = null;
       this.show(found);
       const told = await panels;
       if (!isCurrent()) return;
       this.panels = told;
       this.showPanels();
     } catch (error) {
-      if (!isCurrent()) return;
-      this.hasFailed = true;
-      if (this.ordered.length === 0) replace(this.message, noticeOf(error));
+      if (isCurrent()) this.fail(error);
     } finally {
       if (isCurrent()) this.isLoading = false;
       this.fillSoon();
@@ -112,10 +118,15 @@ export class Overview {
       this.following = page.next;
       this.show([...this.ordered.map((card) => card.series), ...page.series], this.ordered.length);
     } catch (error) {
-      if (generation === this.generation) this.hasFailed = true;
+      if (generation === this.generation) this.fail(error);
     } finally {
       if (generation === this.generation) this.isLoading = false;
     }
+  }
+
+  fail(error) {
+    this.failure = error;
+    this.tellEnd();
   }
 
   askPage(next, limit) {
@@ -181,16 +192,28 @@ export class Overview {
   }
 
   tellEnd() {
-    const isNone = this.ordered.length === 0 && this.filters.isOn;
+    const isNone = this.ordered.length === 0 && this.filters.isOn && !this.hasFailed;
+    const advice = this.filters.search && "Names are searched for what you typed, wherever in them.";
     replace(
       this.message,
-      isNone && notice("No series is like that.", "Names are searched for what you typed, wherever in them."),
+      isNone && notice("No series is like that.", advice),
       isNone && el("p", {}, el("button", { type: "button", onclick: () => this.filters.clear() }, "Show all series")),
     );
+    if (this.hasFailed)
+      return replace(
+        this.end,
+        noticeOf(this.failure),
+        el("button", { type: "button", onclick: () => this.retry() }, "Try again"),
+      );
     replace(
       this.end,
       this.following ? "more as you scroll …" : this.filters.isOn && !isNone && `${this.ordered.length} found`,
     );
+  }
+
+  retry() {
+    replace(this.end, "asking again …");
+    return this.reload();
   }
 
   async refetch(card) {

@@ -13,6 +13,7 @@ const OUTCOMES = ["failed", "ok", "waiting", "running", "interrupted"];
 export class Runs {
   constructor(panel) {
     Object.assign(this, { panel, job: "", outcome: "", shown: PAGE });
+    this.generation = 0; // of what is wanted: answers to older questions are thrown away
     this.body = el("div", {});
     this.button = el("button", { type: "button", hidden: true, onclick: () => this.more() }, "Show earlier runs");
     const all = (names) => [["", "all"], ...names.map((name) => [name, name])];
@@ -36,6 +37,7 @@ export class Runs {
   }
 
   async load() {
+    const generation = ++this.generation;
     try {
       const { runs, next } = await get("runs", {
         panel: this.panel,
@@ -43,6 +45,7 @@ export class Runs {
         outcome: this.outcome,
         limit: this.shown,
       });
+      if (generation !== this.generation) return;
       this.button.hidden = !next || this.shown >= 1000;
       replace(
         this.body,
@@ -51,6 +54,7 @@ export class Runs {
           : el("p", { class: "quiet" }, this.job || this.outcome ? "None like that." : "None yet."),
       );
     } catch (error) {
+      if (generation !== this.generation) return;
       replace(this.body, noticeOf(error));
     }
   }

@@ -38,9 +38,9 @@ export class SeriesPage {
     this.badge.hidden = true;
     this.refresh = {
       series: throttle(() => this.guarded(() => this.update()), SOON),
-      accuracy: throttle(() => this.accuracy.load(), LATER),
-      models: throttle(() => this.models.load(), SOON),
-      runs: throttle(() => this.runs.load(), LATER),
+      accuracy: throttle(() => this.guarded(() => this.accuracy.load()), LATER),
+      models: throttle(() => this.guarded(() => this.models.load()), SOON),
+      runs: throttle(() => this.guarded(() => this.runs.load()), LATER),
     };
   }
 
@@ -58,9 +58,11 @@ export class SeriesPage {
         );
       return;
     }
+    if (this.hasLeft) return;
     if (!this.outlook) this.build();
     this.tell();
     await this.outlook.load(); // what one comes for is not to wait for the rest
+    if (this.hasLeft) return;
     await Promise.all([this.accuracy.load(), this.models.load(), this.runs.load()]);
   }
 
@@ -103,6 +105,7 @@ export class SeriesPage {
 
   async update() {
     this.series = await get(pathOf(this.name));
+    if (this.hasLeft) return;
     this.tell();
     await this.outlook.update(this.series);
   }

@@ -1,8 +1,9 @@
 // The API's token: kept until the tab is closed, asked for where the API demands one.
 
-import { el } from "./dom.js";
+import { el, setText } from "./dom.js";
 
 const KEY = "rollcast.token";
+const POSSIBLE = /^[!-~]+$/; // what a daemon takes for one, and a header can carry
 
 let asking = null;
 
@@ -26,11 +27,12 @@ function ask(refused) {
       required: true,
       "aria-describedby": "token-help",
     });
+    const wrong = el("p", { class: "wrong", role: "alert" }, refused && "That token was not accepted.");
     const form = el(
       "form",
       {},
       el("h2", { id: "token-title" }, "This daemon asks for a token"),
-      refused && el("p", { class: "wrong", role: "alert" }, "That token was not accepted."),
+      wrong,
       el("label", { for: "token" }, "Token"),
       field,
       el(
@@ -44,8 +46,13 @@ function ask(refused) {
     dialog.addEventListener("cancel", (event) => event.preventDefault()); // there is nothing to see without it
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (!field.value.trim()) return;
-      sessionStorage.setItem(KEY, field.value.trim());
+      const given = field.value.trim();
+      if (!POSSIBLE.test(given)) {
+        setText(wrong, "No token looks like that: one has ASCII letters, digits and signs, without blanks.");
+        field.select();
+        return;
+      }
+      sessionStorage.setItem(KEY, given);
       dialog.close();
       dialog.remove();
       resolve();

@@ -3,7 +3,8 @@
 import resource
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,45 @@ def test_a_vacuum_without_room_for_it_is_not_begun(full, monkeypatch):
     monkeypatch.setattr(maintenance, "MOST_ROOM", 10**15)
     with pytest.raises(MaintenanceError, match="bytes free, but a vacuum of test"):
         maintenance.vacuum(full)
+
+
+def test_a_disk_that_fills_during_a_vacuum_is_told(full, few_pages_kept):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(MaintenanceError, match=r"has no room for a vacuum of test\.db: .*; make room"):
+            maintenance.vacuum(full)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert count(full) == ROWS
+
+
+def test_the_temporary_files_of_a_vacuum_lie_where_its_room_was_measured(full, few_pages_kept):
+    maintenance.vacuum(full)
+    assert {file.parent for file in few_pages_kept} == {full.parent}
+    with closing(sqlite3.connect(":memory:")) as connection:
+        assert connection.execute("PRAGMA temp_store_directory").fetchall() in ([], [("",)])
+
+
+@pytest.fixture
+def few_pages_kept(monkeypatch):
+    """SQLite keeps few pages in memory, so that it needs temporary files; those that it has had."""
+    seen, opened = set(), maintenance._open
+
+    def look():
+        for handle in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # one that goes meanwhile
+                seen.update([path] if "etilqs" in (path := handle.readlink()).name else [])
+
+    @contextmanager
+    def watched(*words):
+        with opened(*words) as connection:
+            connection.execute("PRAGMA cache_size = 10")
+            connection.set_progress_handler(look, 1000)
+            yield connection
+
+    monkeypatch.setattr(maintenance, "_open", watched)
+    return seen
 
 
 def test_a_vacuum_of_a_locked_database_says_so(full, monkeypatch):

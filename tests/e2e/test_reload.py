@@ -4,10 +4,12 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.service_manager import Manager
@@ -157,49 +159,59 @@ def wait_until_it_heeds(daemon: Any, number: signal.Signals) -> None:
         time.sleep(0.001)
 
 
+@contextmanager
+def refit_held(daemon: Any, panel: str, wait_for: Callable[..., None]) -> Iterator[None]:
+    """Amid a refit: the worker processes stand still meanwhile, so that it lasts as long as it must."""
+    wait_for(lambda: under_way(daemon, panel) and len(workers(daemon)) == 2, within=PATIENCE)
+    held = workers(daemon)
+    for process in held:
+        process.suspend()
+    assert under_way(daemon, panel)
+    yield
+    assert under_way(daemon, panel)
+    for process in held:
+        process.resume()
+
+
+def workers(daemon: Any) -> list[psutil.Process]:
+    """Its worker processes: the children of its fork server."""
+    direct = psutil.Process(daemon.process.pid).children()
+    return [process for process in daemon.children() if process not in direct]
+
+
+def under_way(daemon: Any, panel: str) -> bool:
+    return refits(daemon, panel) == ["running"]
+
+
+def refits(daemon: Any, panel: str) -> list[str]:
+    """How the refits of a panel ended."""
+    runs = daemon.rows("SELECT panel, outcome FROM runs WHERE job = 'refit' ORDER BY id")
+    return [outcome for of, outcome in runs if of == panel]
+
+
 def test_a_reload_in_the_middle_of_a_refit_leaves_the_refit_alone(
-    tmp_path: Path,
-    run: Callable[..., Any],
-    configure: Callable[..., None],
-    write_csv: Callable[..., None],
-    wait_for: Callable[..., None],
-    slow: dict[str, Any],
-    slow_series: dict[str, list[float]],
+    folder: Path, run: Callable[..., Any], configure: Callable[..., None], wait_for: Callable[..., None]
 ) -> None:
-    write_csv(tmp_path / "long.csv", slow_series, MINUTE)
-    write_csv(tmp_path / "second.csv", {"of-second": wave(200)}, MINUTE)
-    configure(tmp_path, long=slow)
-    with run(tmp_path) as daemon:
-        daemon.ready().refit_under_way("long")
-        configure(tmp_path, long=slow, second=QUICK)
-        reload(daemon, wait_for)
-        configure(tmp_path, long=slow | {"fetch_every": "10s"}, second=QUICK)
-        reload(daemon, wait_for)
-        daemon.refitted("second").refitted("long")
-        assert daemon.rows("SELECT outcome FROM runs WHERE job = 'refit' AND panel = 'long'") == [("ok",)]
+    with run(folder) as daemon:
+        with refit_held(daemon.ready(), "first", wait_for):
+            configure(folder, first=QUICK, second=QUICK)
+            reload(daemon, wait_for)
+            configure(folder, first=QUICK | {"fetch_every": "10s"}, second=QUICK)
+            reload(daemon, wait_for)
+        daemon.refitted("second").refitted("first")
+        assert refits(daemon, "first") == ["ok"]
 
 
 def test_a_panel_that_is_removed_in_the_middle_of_its_refit_ends_with_it(
-    tmp_path: Path,
-    run: Callable[..., Any],
-    configure: Callable[..., None],
-    write_csv: Callable[..., None],
-    wait_for: Callable[..., None],
-    slow: dict[str, Any],
-    slow_series: dict[str, list[float]],
+    folder: Path, run: Callable[..., Any], configure: Callable[..., None], wait_for: Callable[..., None]
 ) -> None:
-    write_csv(tmp_path / "long.csv", slow_series, MINUTE)
-    write_csv(tmp_path / "second.csv", {"of-second": wave(200)}, MINUTE)
-    configure(tmp_path, long=slow)
-    with run(tmp_path) as daemon:
-        daemon.ready().refit_under_way("long")
-        configure(tmp_path, second=QUICK)
-        reload(daemon, wait_for)
-        wait_for(
-            lambda: daemon.rows("SELECT 1 FROM runs WHERE job = 'refit' AND panel = 'long' AND outcome = 'ok'"),
-            within=60,
-        )
-        assert daemon.rows("SELECT count(*) FROM runs WHERE job = 'forecast' AND panel = 'long'") == [(0,)]
+    with run(folder) as daemon:
+        with refit_held(daemon.ready(), "first", wait_for):
+            configure(folder, second=QUICK)
+            reload(daemon, wait_for)
+        daemon.refitted("second")
+        wait_for(lambda: refits(daemon, "first") == ["ok"], within=PATIENCE)
+        assert daemon.rows("SELECT count(*) FROM runs WHERE job = 'forecast' AND panel = 'first'") == [(0,)]
         assert daemon.end(signal.SIGTERM, within=5) == 0
 
 

@@ -133,6 +133,19 @@ def test_old_runs_go_but_the_newest_stay_so_that_nothing_is_due_twice(sessions, 
         assert len(queries.newest_runs(session, "p", "refit", 100)) == 12
 
 
+def test_the_newest_run_that_went_well_stays_however_old(sessions, panel, clock, aged):
+    with sessions.begin() as session:
+        for k in range(30):
+            moment = clock() - 20 * DAY + k * HOUR
+            run = queries.start_run(session, "refit", "p", due=moment, started=moment)
+            queries.end_run(session, run, ended=moment, outcome="ok" if k < 3 else "failed", reason=str(k))
+    prune(sessions, replace(panel, keep_forecasts=3 * DAY), clock())
+    with sessions() as session:
+        good = queries.newest_good_run(session, "p", "refit")
+    assert good is not None
+    assert good.reason == "2"
+
+
 def test_a_batch_is_bounded_and_all_batches_are_done(sessions, panel, clock, aged, count, monkeypatch):
     monkeypatch.setattr("jobs.prune.BATCH", 2)
     assert prune(sessions, replace(panel, keep_forecasts=3 * DAY), clock()).forecasts == 7

@@ -70,6 +70,14 @@ def test_it_ticks_while_it_runs_and_not_before(start, sessions, panel, means):
     wait_until(start().is_ticking)
 
 
+def test_it_does_not_tick_for_a_clock_that_was_set_back(sessions, panel, means, clock):
+    scheduler = Scheduler([panel], sessions, Workers(1, timedelta(seconds=1)), clock, means)
+    scheduler._tick()
+    assert scheduler.is_ticking()
+    clock.advance(hours=-1)
+    assert not scheduler.is_ticking()
+
+
 def test_a_restart_refits_nothing_that_is_not_due(start, count, walk):
     first = start()
     wait_until(lambda: count(Run, Run.job == "refit", Run.outcome == "ok") == 1)
@@ -367,6 +375,33 @@ def test_a_source_that_hangs_does_not_hold_the_one_that_takes_its_place(start, c
     wait_until(lambda: count(Forecast) == 1)
     hung.go_on.set()
     assert hung.closed.wait(10)
+
+
+def test_a_fetch_of_the_new_source_that_begins_before_the_panel_is_taken_up_counts(sessions, panel, means, slow_source):
+    scheduler = Scheduler([panel], sessions, Workers(1, timedelta(seconds=1)), utc_now, means)  # takes nothing up
+    after = replace(panel, source=slow_source())
+    scheduler.take([after])
+    fetching = threading.Thread(target=scheduler._fetch, args=["p", utc_now()])
+    fetching.start()
+    assert after.source.asked.wait(10)
+    scheduler._take_up("p", panel.source)
+    assert ("fetch", "p") in scheduler._under_way
+    after.source.go_on.set()
+    fetching.join(10)
+    assert not scheduler._under_way
+
+
+def test_a_panel_that_comes_back_does_not_wait_for_its_last_fetch_that_hangs(
+    start, count, quick, other, slow_source, walk, sessions
+):
+    hung = slow_source()
+    scheduler = start(replace(quick, source=hung))
+    assert hung.asked.wait(10)
+    scheduler.take([other])
+    scheduler.take([quick, other])
+    wait_until(lambda: count(Run, Run.panel == "p", Run.job == "fetch", Run.outcome == "ok") >= 1)
+    with sessions() as session:
+        assert queries.runs(session, panel="p", job="fetch", limit=9)[-1].outcome == "running"
 
 
 def test_a_fetch_of_a_panel_that_went_ends_and_plans_nothing_more(start, count, panel, other, slow_source):

@@ -61,10 +61,10 @@ def test_a_worker_gives_way_to_everything_else(workers):
     assert priority(None) < 19
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has SCHED_IDLE")
-def test_a_worker_runs_when_nobody_else_wants_to(workers):
-    assert workers.call(policy, None) == os.SCHED_IDLE
-    assert policy(None) != os.SCHED_IDLE
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has SCHED_BATCH")
+def test_a_worker_interrupts_nobody_and_keeps_a_share_of_a_busy_machine(workers):
+    assert workers.call(policy, None) == os.SCHED_BATCH
+    assert policy(None) != os.SCHED_BATCH
 
 
 def test_a_hang_up_that_reaches_a_worker_does_it_no_harm(workers):
@@ -112,7 +112,7 @@ def test_a_worker_has_one_blas_thread(workers):
 
 
 def test_a_task_that_hangs_is_ended_and_the_next_one_runs(workers):
-    with pytest.raises(WorkerLostError, match="not done within 0:00:02"):
+    with pytest.raises(WorkerLostError, match=r"^not done within 0:00:02, so it was ended: .* longer refit_timeout$"):
         workers.call(hang, None)
     assert workers.call(double, 1) == 2
 

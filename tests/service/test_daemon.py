@@ -8,49 +8,23 @@ import sys
 import time
 
 import pytest
-from pydantic import SecretStr
 
 from db import queries
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
-from service.daemon import StartError, is_loopback, status_told, token_of
-from service.settings import ApiSettings
-
-TOKEN = "0123456789abcdef"
+from service.daemon import is_running, status_told, take_lock
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_an_address_of_this_machine_alone_is_loopback(host):
-    assert is_loopback(host)
+def test_a_folder_that_a_daemon_works_on_is_told_from_one_that_none_does(tmp_path):
+    assert not is_running(tmp_path)
+    with take_lock(tmp_path):
+        assert is_running(tmp_path)
+    assert not is_running(tmp_path)
 
 
-ELSEWHERE = ["0.0.0.0", "::", "192.168.1.7", "2001:db8::1", "example.com", "127.0.0.1.example.com"]  # noqa: S104
-
-
-@pytest.mark.parametrize("host", ELSEWHERE)
-def test_any_other_is_not(host):
-    assert not is_loopback(host)
-
-
-def test_on_loopback_no_token_is_needed():
-    assert token_of(ApiSettings()) is None
-
-
-def test_elsewhere_a_token_is_demanded_with_how_to_make_one():
-    with pytest.raises(StartError, match=r"^api.host = 192.168.1.7: .*ROLLCAST_API__TOKEN.*secrets.token_urlsafe"):
-        token_of(ApiSettings(host="192.168.1.7"))
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "192.168.1.7"])
-def test_a_token_of_sixteen_characters_is_enough(host):
-    assert token_of(ApiSettings(host=host, token=SecretStr(TOKEN))) == TOKEN
-
-
-@pytest.mark.parametrize("token", ["", TOKEN[1:], f"{TOKEN} ", f"{TOKEN}\n", f"{TOKEN}ü", f"two words {TOKEN}"])
-def test_a_token_that_is_short_or_that_no_header_can_hold_is_refused_without_telling_it(token):
-    with pytest.raises(StartError, match="expected at least 16 characters") as refused:
-        token_of(ApiSettings(token=SecretStr(token)))
-    assert not token or token not in str(refused.value)
+def test_a_folder_that_another_user_keeps_to_himself_counts_as_one_that_no_daemon_works_on(tmp_path, as_nobody):
+    with take_lock(tmp_path), as_nobody():
+        assert not is_running(tmp_path)
 
 
 @pytest.fixture
@@ -78,8 +52,9 @@ def test_the_state_in_words_counts_the_sources_whose_last_fetch_failed(sessions,
 # ── a terminal that is closed ───────────────────────────────────────────────────────────────────────────────────────
 
 HEEDS = """
-import signal, time
+import logging, signal, time
 from service.daemon import reload_at_hangup
+logging.basicConfig(filename="log")
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 asked = reload_at_hangup()
 try:
@@ -143,6 +118,7 @@ def test_a_terminal_that_is_closed_ends_the_daemon(in_terminal, tmp_path):
     process, terminal = in_terminal()
     os.close(terminal)
     assert outcome(process, tmp_path) == "ended"
+    assert "its terminal was closed" in (tmp_path / "log").read_text()
 
 
 def test_a_hang_up_in_a_terminal_that_is_there_is_a_reload(in_terminal, tmp_path):

@@ -15,8 +15,8 @@ from fastapi.testclient import TestClient
 
 from db import engine, queries
 from service.api import create_app
-from service.daemon import SHORTEST_TOKEN, token_of
-from service.settings import PREFIX, ApiSettings, Settings
+from service.exposure import SHORTEST_TOKEN, token_of
+from service.settings import CONFIG_NAME, PREFIX, ApiSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -94,12 +94,13 @@ def test_the_dashboards_expressions_are_valid(promtool, tmp_path):
 def told(url, panel, lived, clock, sessions, write_engine):
     """The names of the metrics that the daemon tells of a panel that has lived, with their labels."""
     with sessions.begin() as session:
-        run = queries.start_run(session, "fetch", panel.name, due=clock(), started=clock())
-        queries.end_run(session, run, ended=clock(), outcome="ok", reason="")
+        for job in ("fetch", "refit"):
+            run = queries.start_run(session, job, panel.name, due=clock(), started=clock())
+            queries.end_run(session, run, ended=clock(), outcome="ok", reason="")
     read_engine = engine.reader(url)
     app = create_app(lambda: {panel.name: panel}, engine.sessions(read_engine), clock, lambda: True)
     app.state.waiting = lambda: {"refit": 0}
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://127.0.0.1") as client:
         text = client.get("/metrics").text
     read_engine.dispose()
     names = {}
@@ -136,7 +137,7 @@ def test_the_alerts_ask_for_what_there_is(told):
 def test_the_dashboard_shows_every_metric_of_ours_but_two(told):
     shown = {name for expression in expressions() for name in asked(expression)}
     left_out = {name for name in told if name.startswith("rollcast_")} - shown
-    assert left_out == {"rollcast_refit_every_seconds", "rollcast_run_ended_timestamp_seconds"}
+    assert left_out == {"rollcast_refit_overdue_timestamp_seconds", "rollcast_run_ended_timestamp_seconds"}
 
 
 def test_no_two_panels_of_the_dashboard_overlap():
@@ -183,6 +184,24 @@ def test_the_unit_calls_a_command_that_there_is(run_command):
 
 def test_the_unit_reloads_by_the_signal_that_the_daemon_heeds():
     assert unit("ExecReload") == ["/bin/kill -HUP $MAINPID"]
+
+
+def test_the_other_commands_have_the_secrets_that_the_unit_gives_the_daemon(tmp_path):
+    (line,) = re.findall(r"^    (sh -c .+)$", (DEPLOY / "README.md").read_text(), flags=re.MULTILINE)
+    (secrets,) = unit("EnvironmentFile")
+    assert secrets.removeprefix("-") in line
+    (tmp_path / "environment").write_text("DB_PASSWORD='open sesame'\n")
+    (tmp_path / "runuser").write_text('#!/bin/sh\nshift 3\nexec "$@"\n')
+    (tmp_path / "runuser").chmod(0o755)
+    there = line.replace(secrets.removeprefix("-"), str(tmp_path / "environment")).split(" - ")[0]
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{there} - printenv DB_PASSWORD"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "open sesame\n"
 
 
 # ── the container ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,6 +286,16 @@ def test_the_container_demands_a_token_as_the_daemon_would():
     token = ended.stdout.strip()
     assert len(token) >= SHORTEST_TOKEN
     assert token_of(ApiSettings(host="192.168.1.7", token=token)) == token
+
+
+def test_the_lines_to_take_in_mount_the_folder_of_the_configuration_that_they_name():
+    text = (ROOT / "docker-compose.yml").read_text()
+    service = yaml.safe_load(re.sub(r"^( +)# (?=ROLLCAST_CONFIG:|- )", r"\1", text, flags=re.MULTILINE))["services"][
+        "rollcast"
+    ]
+    here, there, mode = service["volumes"][-1].split(":")
+    assert (Path(here).suffix, mode) == ("", "ro")
+    assert Path(service["environment"]["ROLLCAST_CONFIG"]) == Path(there) / CONFIG_NAME
 
 
 def test_every_volume_is_declared_and_postgres_only_starts_where_it_is_asked_for():

@@ -114,6 +114,14 @@ def test_after_a_wrong_one_a_good_one_is_taken(rig, told):
     assert made.taken.get(timeout=10) == 6
 
 
+def test_a_configuration_with_which_the_daemon_would_not_start_is_not_taken(rig, told):
+    made = rig()
+    made.write('[api]\nhost = "192.168.1.7"\n' + ANOTHER)
+    made.asks()
+    assert told(1)[0].startswith("the new configuration is wrong, so the last good one stays: api.host = 192.168.1.7: ")
+    assert made.taken.empty()
+
+
 def test_an_error_that_nobody_foresaw_does_not_end_it(rig, told, monkeypatch):
     made = rig()
     monkeypatch.setattr(made.lines, "take", lambda *_: 1 / 0)

@@ -57,6 +57,12 @@ def test_the_built_in_samples_are_there():
     )
 
 
+def test_a_file_that_this_user_may_not_see_is_not_taken_for_none(tmp_path, as_nobody):
+    for option in (None, tmp_path / "rollcast.toml"):
+        with as_nobody(), pytest.raises(SettingsError, match=r"rollcast\.toml cannot be read: Permission denied"):
+            find_file(option, {}, tmp_path)
+
+
 def test_what_a_panel_leaves_out_has_a_default(read):
     (panel,) = read().build_panels()
     assert (panel.fetch_every, panel.refit_every) == (timedelta(hours=1), timedelta(days=1))

@@ -10,7 +10,7 @@ from jobs.events import Observed, StateChanged
 from jobs.fetch import fetch
 from jobs.forecast import forecast
 from jobs.sources.base import SourceDownError
-from service.watch import ALL_AGAIN, PATIENCE, Judged, Watch, judge_of
+from service.watch import ALL_AGAIN, PATIENCE, SURE, Judged, Watch, judge_of
 
 STEP = timedelta(seconds=2)
 
@@ -120,6 +120,24 @@ def test_a_panel_that_does_not_come_to_rest_is_judged_all_the_same_after_a_while
         happen("p")
         judged += look()
     assert judged == ["p"]
+
+
+def test_a_restless_panels_series_that_is_in_another_state_at_one_look_alone_is_no_news(look, happen, court, told):
+    look()
+    for n in range(PATIENCE // STEP + 20):
+        court.say("p", "a", "stale" if n % 3 == 0 else "fresh")
+        happen("p")
+        look()
+    assert told()[2:] == []
+
+
+def test_a_restless_panels_series_that_stays_in_another_state_is_told(look, happen, court, told):
+    look()
+    court.say("p", "a", "stale")
+    for _ in range(PATIENCE // STEP + 2 * SURE):
+        happen("p")
+        look()
+    assert told()[2:] == [("a", "fresh", "stale")]
 
 
 def test_a_panel_is_not_judged_between_an_observation_and_its_forecast(look, happen, sessions, clock):

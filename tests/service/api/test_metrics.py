@@ -2,28 +2,36 @@
 
 import shutil
 import subprocess
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from db import engine, queries
+from jobs.due import RUNS_LOOKED_AT
 from service.api import create_app
 
 PROMTOOL = shutil.which("promtool")
 
 
 @pytest.fixture
-def app(url, panel, clock, write_engine):
+def panels(panel):
+    """What is configured, by name."""
+    return {panel.name: panel}
+
+
+@pytest.fixture
+def app(url, panels, clock, write_engine):
     read_engine = engine.reader(url)
-    yield create_app(lambda: {panel.name: panel}, engine.sessions(read_engine), clock, lambda: True)
+    yield create_app(lambda: panels, engine.sessions(read_engine), clock, lambda: True)
     read_engine.dispose()
 
 
 @pytest.fixture
 def client(app):
-    with TestClient(app) as opened:
+    with TestClient(app, base_url="http://127.0.0.1") as opened:
         yield opened
 
 
@@ -96,9 +104,16 @@ def test_coverage_is_told_beside_what_it_should_be(values, lived, client):
         assert told["rollcast_coverage_nominal"][place] == int(level) / 100
 
 
-def test_the_version_of_the_model_that_serves_and_how_often_it_is_refitted_are_told(values, lived):
+def test_the_version_of_the_model_that_serves_is_told(values, lived):
     assert values()["rollcast_champion_version"] == {PANEL: 1.0}
-    assert values()["rollcast_refit_every_seconds"] == {PANEL: 86_400.0}
+
+
+def test_when_a_refit_will_be_overdue_is_told_by_its_schedule(values, panel, panels, sessions, clock):
+    clock.now = datetime(2026, 1, 9, 22, tzinfo=UTC)  # on a Friday, an hour after the close
+    end_run(sessions, clock, "refit", "ok")
+    assert values()["rollcast_refit_overdue_timestamp_seconds"] == {PANEL: (clock() + timedelta(days=3)).timestamp()}
+    panels["p"] = replace(panel, calendar="XNYS", refit_after_close=timedelta(hours=1))
+    assert values()["rollcast_refit_overdue_timestamp_seconds"] == {PANEL: (clock() + timedelta(days=5)).timestamp()}
 
 
 def test_the_last_run_that_ended_is_told(values, sessions, clock):
@@ -117,6 +132,17 @@ def test_failures_are_counted_from_the_last_run_that_went_well(values, sessions,
     place, told = labels(panel="p", task="refit"), values()
     assert told["rollcast_run_failures_in_a_row"] == {place: 2.0}
     assert told["rollcast_run_succeeded_timestamp_seconds"] == {place: (clock() - timedelta(minutes=3)).timestamp() + 2}
+
+
+def test_a_run_that_went_well_is_told_however_many_have_failed_since(values, sessions, clock):
+    end_run(sessions, clock, "refit", "ok")
+    well = clock().timestamp()
+    for _ in range(2 * RUNS_LOOKED_AT):
+        clock.advance(hours=1)
+        end_run(sessions, clock, "refit", "failed")
+    told = values()
+    assert told["rollcast_run_succeeded_timestamp_seconds"] == {labels(panel="p", task="refit"): well + 2}
+    assert told["rollcast_refit_overdue_timestamp_seconds"] == {PANEL: well + 3 * 86_400}
 
 
 def test_refits_that_wait_are_told_as_the_daemon_counts_them(values, app):

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.checks import configuration
-from service.settings import DEFAULT_FILE
+from service.settings import DEFAULT_FILE, ApiSettings
 
 PANEL = '[panels.oil]\ninterval = "1d"\nhorizon = 5\n'
 LONG = SecretStr("a" * 16)
@@ -71,7 +71,8 @@ def test_a_token_in_the_file_is_a_secret(file):
         ("box.local", LONG, "ok"),
         ("127.0.0.1", SecretStr("short"), "bad"),
         ("127.0.0.1", SecretStr(""), "bad"),
+        ("127.0.0.1", SecretStr("two words, but long"), "bad"),
     ],
 )
-def test_who_listens_for_others_needs_a_token_that_is_long_enough(host, token, level):
-    assert configuration.token(host, token).level == level
+def test_who_listens_for_others_needs_a_token_that_the_daemon_would_take(host, token, level):
+    assert configuration.token(ApiSettings(host=host, token=token)).level == level

@@ -59,6 +59,13 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
     assert "file is not a database" in examined.findings[0].found
 
 
+def test_a_database_in_a_folder_of_another_user_s_is_told_with_whom_to_be(path, as_nobody):
+    with as_nobody():
+        examined = database.database(path, deep=False, daemon_runs=False)
+    assert (levels(examined), examined.readable) == ({"database": "bad"}, False)
+    assert examined.findings[0].cure == "run this as the user whose database it is"
+
+
 def test_a_damaged_database_is_told_and_not_asked_any_more(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -79,6 +79,14 @@ def test_a_folder_that_cannot_be_written_to_is_told():
     assert (found.level, "/proc/self cannot be written to" in found.found) == ("bad", True)
 
 
+def test_a_folder_that_another_user_keeps_to_himself_is_told_and_so_is_the_space_there(tmp_path, as_nobody):
+    data_dir = tmp_path / "data"
+    with as_nobody():
+        found, space = machine.folder(data_dir), machine.space_of(data_dir)
+    assert (found.level, found.found) == ("bad", f"{data_dir} cannot be written to: Permission denied")
+    assert space.size > 0
+
+
 def test_a_folder_that_is_not_there_yet_is_no_trouble(tmp_path):
     assert machine.folder(tmp_path / "data").level == "ok"
 

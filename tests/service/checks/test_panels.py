@@ -188,6 +188,13 @@ def test_a_champion_whose_third_turn_is_yet_to_come_is_well(lived, champion, ref
     assert champion(lived).level == "ok"
 
 
+def test_a_refit_that_made_up_for_a_long_pause_has_missed_nothing(lived, champion, sessions, clock):
+    with sessions.begin() as session:
+        run = queries.start_run(session, "refit", "p", due=clock() - 10 * DAY, started=clock() - HOUR)
+        queries.end_run(session, run, ended=clock() - HOUR, outcome="ok", reason="naive serves")
+    assert champion(lived).level == "ok"
+
+
 def test_turns_after_closes_are_counted_in_sessions(refitted, sessions):
     friday = datetime(2026, 1, 9, 22, tzinfo=UTC)
     refitted(friday)

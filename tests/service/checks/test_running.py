@@ -53,6 +53,12 @@ def test_without_a_daemon_it_is_told_what_starts_one(tmp_path, free_port):
     assert (found.level, found.cure) == ("look", "rollcast run starts one")
 
 
+def test_a_daemon_that_this_user_cannot_see_is_not_said_to_be_none(locked, free_port, as_nobody):
+    with as_nobody():
+        found = running.running(locked, "127.0.0.1", free_port)
+    assert (found.level, found.cure) == ("look", "run this as the user whose daemon it is")
+
+
 def test_a_taken_port_is_told_with_the_process_that_has_it(tmp_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         found = running.running(tmp_path, "127.0.0.1", listener.getsockname()[1])

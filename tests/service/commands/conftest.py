@@ -1,18 +1,20 @@
 """A panel of sales in the folder of the test, which has lived a little, and the command that works on it."""
 
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from db import engine, queries
 from db.times import to_us
-from jobs.fit import fit
 from jobs.forecast import forecast
 from jobs.refit import refit
 from jobs.score import score
 from service.settings import load
+from tests.service.conftest import fit_once
 
 CONFIG = """
 [panels.sales]
@@ -31,6 +33,15 @@ def sold(tmp_path, run_command):
     """The command on a panel of sales."""
     (tmp_path / "rollcast.toml").write_text(CONFIG)
     return run_command
+
+
+@pytest.fixture
+def others():
+    """A folder that everybody may look into, as /etc and /var/lib are; what it has in data is for its owner alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        (Path(name) / "data").mkdir(mode=0o700)
+        yield Path(name)
 
 
 @pytest.fixture
@@ -55,8 +66,8 @@ def history(stored, tmp_path):
             queries.add_observations(session, series.id, pairs, moment)
         score(stored, panel, lambda moment=moment: moment)
         if n == 30:
-            refit(stored, panel, moment, fit)
+            refit(stored, panel, moment, fit_once)
         if n < 32:
             forecast(stored, panel, lambda moment=moment: moment)
-    refit(stored, panel, moment, lambda task: replace(fit(task), accepted=True))
+    refit(stored, panel, moment, lambda task: replace(fit_once(task), accepted=True))
     return VALUES

@@ -1,6 +1,5 @@
 """Shell completion: what the shells are offered, and that they never see an error."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,18 +16,17 @@ ROLLCAST = str(Path(sys.executable).parent / "rollcast")
 
 
 @pytest.fixture
-def offered(tmp_path):
-    """What a shell is offered for the last of some words."""
+def offered(run_command, monkeypatch):
+    """What a shell is offered for the last of some words: in this process. Bash itself asks another one, below."""
 
-    def ask(*words, check=(), **variables):
-        environ = {"PATH": os.environ["PATH"], "COMP_WORDS": " ".join(["rollcast", *words]), **variables}
-        environ |= {"COMP_CWORD": str(len(words)), "_ROLLCAST_COMPLETE": "complete_bash"}
-        code = "import sys; sys.argv = ['rollcast']; from service.__main__ import main; main()"
-        ended = subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-        )
-        assert ended.stderr == ""
-        return ended.stdout.split()
+    def ask(*words, **variables):
+        asked = {"COMP_WORDS": " ".join(["rollcast", *words]), "COMP_CWORD": str(len(words))}
+        with monkeypatch.context() as patched:
+            for name, value in {completion.VARIABLE: "complete_bash", **asked, **variables}.items():
+                patched.setenv(name, value)
+            _, out, err = run_command()
+        assert err == ""
+        return out.split()
 
     return ask
 

@@ -78,6 +78,46 @@ def test_an_upgrade_does_not_pull_the_tables_from_under_an_older_daemon(sold, ol
     assert err == f"rollcast: a daemon of another version works on {old}, at revision 0001; stop it first\n"
 
 
+@pytest.mark.parametrize("words", ["fetch", "refit", "forecast", "db prune", "models promote sales"])
+def test_no_other_command_does_so_either(sold, old, tmp_path, words):
+    (tmp_path / "rollcast.toml").write_text(CONFIG + 'keep_models = "10d"\n')
+    with daemon.take_lock(old.parent):
+        code, _, err = sold(*words.split())
+    assert (code, health.revision(old).found) == (2, "0001")
+    assert err.endswith(f"works on {old}, at revision 0001; stop it first\n")
+
+
+def test_where_no_daemon_runs_they_upgrade_as_its_start_does(sold, old):
+    assert sold("forecast")[0] == 0
+    assert health.revision(old).age == "current"
+
+
+@pytest.mark.parametrize(
+    ("revision", "told"),
+    [
+        ("0001", "an older Rollcast (revision 0001); rollcast db upgrade brings it up to date\n"),
+        ("9999", "a newer Rollcast (revision 9999); install that version\n"),
+    ],
+)
+def test_what_only_tries_leaves_the_tables_of_another_version_as_they_are(sold, old, revision, told):
+    with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    code, _, err = sold("fetch", "--dry-run")
+    assert (code, health.revision(old).found) == (2, revision)
+    assert err.endswith(told)
+
+
+@pytest.mark.parametrize("words", ["latest a", "check", "fetch --dry-run", "forecast", "db upgrade"])
+def test_a_database_that_another_user_keeps_to_himself_is_told_with_what_to_do(sold, others, as_nobody, words):
+    (others / "rollcast.toml").write_text(CONFIG)
+    words = [*words.split(), "--config", others / "rollcast.toml"]
+    sold(*words)  # what it imports may be root's as well
+    with as_nobody():
+        code, _, err = sold(*words)
+    told = f"{others}/data/rollcast.db is not for this user to see; run this as the user whose database it is"
+    assert (code, err) == (2, f"rollcast: {told}\n")
+
+
 def test_whoever_only_reads_is_told_to_upgrade_first(sold, old):
     code, _, err = sold("models", "list", "sales")
     assert code == 2

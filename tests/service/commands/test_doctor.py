@@ -109,6 +109,21 @@ def test_a_configuration_that_cannot_be_used_is_a_finding_beside_those_of_the_ma
     assert "database" not in found
 
 
+def test_a_data_folder_of_another_user_s_is_told_with_the_cure_and_the_checks_go_on(
+    run_command, others, as_nobody, free_port
+):
+    (others / "rollcast.toml").write_text(CONFIG.format(port=free_port))
+    words = ("doctor", "--json", "--offline", "--config", others / "rollcast.toml")
+    run_command(*words)  # what it imports may be root's as well
+    with as_nobody():
+        code, out, _ = run_command(*words)
+    found = {finding["check"]: finding for finding in json.loads(out)["checks"]}
+    assert (code, "could not be checked" in out) == (1, False)
+    assert found["database"]["found"] == f"{others}/data/rollcast.db cannot be read: Permission denied"
+    assert found["database"]["cure"] == "run this as the user whose database it is"
+    assert (found["daemon"]["level"], found["data_dir"]["level"], list(found)[-1]) == ("look", "bad", "clock")
+
+
 def test_asking_stores_nothing(rollcast, checked, tmp_path):
     rollcast("fetch")
     with (tmp_path / "oil.csv").open("a") as file:

@@ -20,6 +20,7 @@ source = { type = "csv", path = "oil.csv" }
 interval = "1d"
 horizon = 5
 expire_after = "never"
+train_window = "90d"
 """
 HOUR = timedelta(hours=1)
 

@@ -51,6 +51,29 @@ def test_a_dry_run_tells_what_would_come_and_stores_nothing(rollcast, tmp_path):
     assert not (tmp_path / "data" / "rollcast.db").exists()
 
 
+def test_a_dry_run_tells_programs_the_same(rollcast):
+    code, out, _ = rollcast("fetch", "--dry-run", "--json")
+    (panel,) = json.loads(out)["panels"]
+    gas, oil = sorted(panel.pop("series"), key=lambda series: series["name"])
+    assert code == 0
+    assert panel == {
+        "name": "oil",
+        "would_fail": None,
+        "new": 3,
+        "revised": 0,
+        "dropped": {"not finite": 1},
+        "failures": {},
+    }
+    assert (gas["name"], gas["new"]) == ("GAS", 1)
+    times = {"first": "2025-01-01T00:00:00Z", "last": "2025-01-02T00:00:00Z"}
+    assert oil == {"name": "OIL", "new": 2, "revised": 0, **times}
+
+
+def test_json_of_a_fetch_that_is_made_is_refused(rollcast, tmp_path):
+    code, _, err = rollcast("fetch", "--json")
+    assert (code, "--dry-run" in err, (tmp_path / "data").exists()) == (2, True, False)
+
+
 def test_a_dry_run_beside_stored_data_tells_what_is_new(rollcast, tmp_path):
     rollcast("fetch")
     with (tmp_path / "oil.csv").open("a") as file:
@@ -64,3 +87,6 @@ def test_a_dry_run_that_would_fail_says_why_and_ends_with_1(rollcast, tmp_path):
     code, out, _ = rollcast("fetch", "--dry-run")
     assert code == 1
     assert "oil  would fail  there is no file" in out
+    code, out, _ = rollcast("fetch", "--dry-run", "--json")
+    assert code == 1
+    assert json.loads(out)["panels"][0]["would_fail"].startswith("there is no file")

@@ -53,6 +53,8 @@ def seen():
     """An overview of series, by their status."""
 
     def make(*statuses, panel="p", name="s{}", reason="because", values=range(60), ahead=range(60, 84), trouble=None):
+        history = [ObservationAnswer(NOW, float(value)) for value in values]
+        steps = [step(float(value)) for value in ahead]
         series = [
             SeriesAnswer(
                 name=name.format(k),
@@ -69,8 +71,8 @@ def seen():
                 score_7d=ScoreAnswer(9, 0, 1.0, 2.0, 0.5, None, None, None),
                 last_refit=None,
                 next_refit=NOW + HOUR,
-                history=[ObservationAnswer(NOW, float(value)) for value in values],
-                ahead=[step(float(value)) for value in ahead],
+                history=history,
+                ahead=steps,
             )
             for k, status in enumerate(statuses)
         ]

@@ -1,18 +1,13 @@
 """The page in a real browser, asking the real API, on a real database, over HTTP on 127.0.0.1."""
 
-import math
-import random
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
@@ -20,24 +15,32 @@ from db import engine, queries
 from db.times import to_us
 from jobs.fetch import fetch
 from jobs.sources.base import SourceDownError
-from service.api import create_app
+from tests.conftest import Clock, MemorySource
+from tests.service.page.lived import (
+    HOUR,
+    ODD,
+    demand_panel,
+    let_live,
+    newest_hour,
+    put_on_record,
+    serving,
+    set_right,
+)
 
 SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-HOUR = timedelta(hours=1)
-LEVELS = {80: 1.28, 95: 1.96}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
-    """Debian's Chromium; a browser a file, because Playwright leaves no event loop to other tests."""
+    """Debian's Chromium, closed before the tests of other folders: Playwright leaves no event loop to them."""
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("there is no chromium; apt-get install chromium")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=found, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
         )
         yield opened
         opened.close()
@@ -88,44 +91,14 @@ def visiting(browser, url, zone="Europe/Berlin", **options) -> Iterator[Visit]:
         context.close()
 
 
-class Server:
-    """The API and its page, in a thread."""
-
-    def __init__(self, app):
-        self.app = app
-        self.port = 0
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self.listener.getsockname()[1]
-        config = uvicorn.Config(
-            self.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-        self.server = uvicorn.Server(config)
-        self.app.state.is_stopping = lambda: self.server.should_exit
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
-        self.thread.start()
-        return self
-
-    def stop(self):
-        self.server.should_exit = True
-        self.thread.join()
-        self.listener.close()
-
-
 @pytest.fixture
 def ticking():
     return [True]
 
 
 @pytest.fixture
-def panel(panel):
-    """Hourly, a day ahead."""
-    return replace(panel, name="demand", horizon=24)
+def panel(source):
+    return demand_panel(source)
 
 
 @pytest.fixture
@@ -137,19 +110,10 @@ def panels(panel):
 @pytest.fixture
 def serve(url, panels, clock, ticking, write_engine):
     """Start a server, with a token or without, on this database or another."""
-    started, engines = [], []
-
-    def start(token=None, database=url):
-        engines.append(engine.reader(database))
-        app = create_app(lambda: panels, engine.sessions(engines[-1]), clock, lambda: ticking[0], token=token)
-        started.append(Server(app).start())
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.stop()
-    for each in engines:
-        each.dispose()
+    with ExitStack() as opened:
+        yield lambda token=None, database=url: opened.enter_context(
+            serving(database, panels, clock, lambda: ticking[0], token)
+        )
 
 
 @pytest.fixture
@@ -159,63 +123,71 @@ def server(serve):
 
 @pytest.fixture
 def clock(clock):
-    """Ten minutes past the hour, less than an hour ago: the browser has a clock of its own."""
-    clock.now = (datetime.now(UTC) - timedelta(minutes=10)).replace(minute=10, second=0, microsecond=0)
-    return clock
-
-
-def newest_hour(clock):
-    """The start of the newest hour that has ended."""
-    return clock().replace(minute=0) - HOUR
-
-
-def demand(hour, seed):
-    """A day's rhythm, and noise."""
-    return 300 + 80 * math.sin(math.tau * hour / 24) + random.Random(f"{seed}{hour}").gauss(0, 12)
+    return set_right(clock)
 
 
 @pytest.fixture
-def live(sessions, clock, panel, store_model):
-    """Let a series of the panel have lived: observations, a forecast an hour, scored as far as the truth is known."""
-
-    def live(name, observed=200, forecasts=60, newest=None):
-        newest = newest or newest_hour(clock)
-        hours = [newest - k * HOUR for k in reversed(range(observed))]
-        values = [demand(k, name) for k in range(observed)]
-        with sessions.begin() as session:
-            champion = queries.champion(session, panel.name) or store_model(
-                session, panel.name, at=hours[-forecasts], kind="rnn"
-            )
-            series = queries.add_series(session, name, panel.name)
-            for k in range(observed - forecasts, observed):
-                steps = [
-                    queries.NewStep(
-                        hours[k] + step * HOUR,
-                        mean := 300 + 80 * math.sin(math.tau * (k + step) / 24),
-                        values[k],
-                        {level: (mean - wide * 14, mean + wide * 14) for level, wide in LEVELS.items()},
-                    )
-                    for step in range(1, panel.horizon + 1)
-                ]
-                issued = hours[k] + HOUR + timedelta(minutes=1)
-                queries.issue(session, series.id, champion.id, hours[k], issued, steps, unit=1.0, scale=10.0)
-            pairs = [(to_us(hour), value) for hour, value in zip(hours, values, strict=True)]
-            queries.add_observations(session, series.id, pairs, hours[-1] + HOUR)
-            queries.fill_scores(session, series.id, clock())
-
-    return live
+def live(sessions, clock, panel):
+    """Let a series of the panel have lived."""
+    return partial(let_live, sessions, clock, panel)
 
 
 @pytest.fixture
 def record(sessions, clock, panel):
     """Put a run on record."""
+    return partial(put_on_record, sessions, clock, panel)
 
-    def record(job, outcome="ok", reason="", panel_name=panel.name):
-        with sessions.begin() as session:
-            run = queries.start_run(session, job, panel_name, due=clock(), started=clock())
-            queries.end_run(session, run, ended=clock() + timedelta(seconds=2), outcome=outcome, reason=reason)
 
-    return record
+@dataclass
+class House:
+    """A server on a database that stays as it is, and its clock."""
+
+    url: str
+    clock: Clock
+
+
+@pytest.fixture(scope="package")
+def house(tmp_path_factory):
+    """Four fresh series, one of a name of signs and one with a long past; a stale and an expired one; and runs."""
+    clock, panel = set_right(Clock()), demand_panel(MemorySource())
+    database = f"sqlite:///{tmp_path_factory.mktemp('house')}/test.db"
+    write_engine = engine.writer(database)
+    engine.migrate(write_engine)
+    sessions, newest = engine.sessions(write_engine), newest_hour(clock)
+    let_live(sessions, clock, panel, "hall")
+    for name, age in {"hill": 0, "loft": 0, ODD: 0, "attic": 5, "cellar": 30}.items():
+        let_live(sessions, clock, panel, name, observed=70, forecasts=3, newest=newest - age * HOUR)
+    with sessions.begin() as session:
+        pairs = [(to_us(newest - (k + 100) * HOUR), float(k % 97)) for k in reversed(range(10_000))]
+        queries.add_observations(session, queries.find_series(session, "loft").id, pairs, clock() - 100 * HOUR)
+    for job, reason in {"fetch": "1 new", "score": "<img src=x onerror=alert(1)>", "forecast": "6 made"}.items():
+        put_on_record(sessions, clock, panel, job, reason=reason)
+    put_on_record(sessions, clock, panel, "refit", "failed", "took longer than 10m and was ended")
+    write_engine.dispose()
+    with serving(database, {panel.name: panel}, clock) as server:
+        yield House(server.url, clock)
+
+
+@pytest.fixture(scope="package")
+def tab(browser, house):
+    """A tab in Berlin that stays open on the house."""
+    with visiting(browser, house.url) as visit:
+        visit.go()
+        yield visit
+
+
+@pytest.fixture
+def show(tab):
+    """Show an address in the tab that stays open: no load of the page, but the view is made anew."""
+
+    def show(address="#/"):
+        for each in ("#/", address):
+            tab.page.evaluate("address => (location.hash = address)", each)
+        return tab.page
+
+    yield show
+    wrong, tab.wrong = tab.wrong, []
+    assert wrong == []
 
 
 @pytest.fixture
@@ -233,20 +205,18 @@ def fail_to_fetch(sessions, clock, panel, source, means, record):
 
 @pytest.fixture
 def look():
-    """Keep pictures of what is there, light and dark, on desktop and phone, and let axe look for what a screen reader
+    """Keep pictures of what is there, light on a desktop and dark on a phone, and let axe look for what a screen reader
     cannot use: nothing serious may be found, and nothing wider than the phone.
     """
 
     def look(page, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for place, size in {"desktop": DESKTOP, "phone": PHONE}.items():
+        for place, size, scheme in (("phone", PHONE, "dark"), ("desktop", DESKTOP, "light")):
             page.set_viewport_size(size)
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                page.wait_for_timeout(50)  # charts draw themselves anew with the next frame
-                page.screenshot(path=SCREENSHOTS / f"{name}-{place}-{scheme}.png")
-                if (place, scheme) in (("desktop", "light"), ("phone", "dark")):
-                    assert faults(page) == []
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(50)  # charts draw themselves anew with the next frame
+            page.screenshot(path=SCREENSHOTS / f"{name}-{place}-{scheme}.png")
+            assert faults(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
     return look

@@ -24,7 +24,7 @@ def client(tmp_path_factory):
     write_engine.dispose()
     read_engine = engine.reader(url)
     app = create_app(dict, engine.sessions(read_engine), lambda: T0, lambda: True, token="open sesame")
-    with TestClient(app) as opened:
+    with TestClient(app, base_url="http://127.0.0.1") as opened:
         yield opened
     read_engine.dispose()
 

@@ -8,7 +8,11 @@ from playwright.sync_api import expect
 
 from db import queries
 from jobs.fetch import fetch
-from tests.service.page.conftest import HOUR, newest_hour, visiting
+from service.api import stream
+from tests.service.page.conftest import visiting
+from tests.service.page.lived import HOUR, newest_hour
+
+NEXT_SERIES = re.compile(r"/series\?.*next=")
 
 
 @pytest.fixture
@@ -102,14 +106,14 @@ def test_a_page_opened_before_the_daemon_answers_says_so_and_fills_itself(visit,
 
 def test_a_token_is_asked_for_once_and_kept_for_the_tab(browser, serve, live, look):
     live("hall")
-    with visiting(browser, serve(token="open sesame").url) as visit:
+    with visiting(browser, serve(token="open-sesame").url) as visit:
         page = visit.go()
         expect(page.get_by_role("dialog")).to_be_visible()
         look(page, "token")
         page.locator("#token").fill("wrong")
         page.keyboard.press("Enter")
         expect(page.get_by_text("That token was not accepted.")).to_be_visible()
-        page.locator("#token").fill("open sesame")
+        page.locator("#token").fill("open-sesame")
         page.keyboard.press("Enter")
         expect(page.locator(".card")).to_contain_text("hall")
         is_live(page)
@@ -118,17 +122,75 @@ def test_a_token_is_asked_for_once_and_kept_for_the_tab(browser, serve, live, lo
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_state_that_a_series_comes_into_is_counted(visit, live, clock, sessions, panel):
+def test_a_token_that_no_request_can_bear_is_refused_where_it_is_typed(browser, serve):
+    with visiting(browser, serve(token="open-sesame").url) as visit:
+        page = visit.go()
+        for impossible in ("öffne-dich", "open sesame"):
+            page.locator("#token").fill(impossible)
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("No token looks like that")
+        page.locator("#token").fill("open-sesame")
+        page.keyboard.press("Enter")
+        expect(page.locator(".panel")).to_contain_text("demand")
+
+
+@pytest.fixture
+def grow_stale(clock, sessions, panel):
+    """Let hours go by in which the series has no observation, and let the daemon notice."""
+
+    def grow_stale(name):
+        clock.now += 4 * HOUR
+        data = json.dumps({"status": "stale", "reason": "no observation of late", "was": "fresh"})
+        with sessions.begin() as session:
+            queries.add_events(session, [queries.NewEvent("state", panel.name, name, data)], clock())
+
+    return grow_stale
+
+
+def test_the_state_that_a_series_comes_into_is_counted(visit, live, grow_stale):
     live("hall")
     page = visit.go()
     is_live(page)
     expect(page.get_by_role("button", name="fresh 1")).to_be_visible()
-    clock.now += 4 * HOUR
-    data = json.dumps({"status": "stale", "reason": "no observation of late", "was": "fresh"})
-    with sessions.begin() as session:
-        queries.add_events(session, [queries.NewEvent("state", panel.name, "hall", data)], clock())
+    grow_stale("hall")
     expect(page.locator(".card")).to_contain_text("no observation of late")
     expect(page.get_by_role("button", name="stale 1")).to_be_visible()
+
+
+def test_a_series_that_leaves_the_state_that_is_wanted_leaves_the_list(visit, live, grow_stale):
+    live("hall")
+    page = visit.go("#/?status=fresh")
+    is_live(page)
+    expect(page.locator(".card")).to_have_count(1)
+    grow_stale("hall")
+    expect(page.locator(".notice")).to_have_text("No series is like that.")
+    expect(page.get_by_role("button", name="stale 1")).to_be_visible()
+
+
+def test_where_the_next_series_do_not_come_one_can_try_again(visit, sessions, panel):
+    with sessions.begin() as session:
+        for n in range(40):
+            queries.add_series(session, f"s{n:02}", panel.name)
+    visit.page.route(NEXT_SERIES, lambda route: route.abort())
+    page = visit.go()
+    expect(page.locator(".end .notice")).to_contain_text("The daemon does not answer.")
+    expect(page.locator(".card")).to_have_count(30)
+    page.unroute(NEXT_SERIES)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".card")).to_have_count(40)
+    expect(page.locator(".end")).to_be_empty()
+
+
+def test_a_daemon_that_answers_again_is_not_called_gone_where_it_refuses_the_stream(visit, live, server, monkeypatch):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    server.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The daemon does not answer since")
+    monkeypatch.setattr(stream, "MOST", 0)
+    server.start()
+    expect(page.locator("#live")).to_contain_text("no live updates: 0 streams are open")
+    expect(page.get_by_role("alert")).to_be_empty()
 
 
 def test_ages_grow_while_nothing_happens(visit, live, clock):

@@ -1,70 +1,79 @@
 """Using the page: searching, filtering, by keyboard; names and times of all kinds."""
 
+import re
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
 
 from db import queries
 from db.times import to_us
-from tests.service.page.conftest import newest_hour, visiting
+from tests.service.page.conftest import visiting
+from tests.service.page.lived import HOUR, ODD, newest_hour
 
-ODD = "a/b <script>alert(1)</script> & 100 %"
-
-
-@pytest.fixture
-def three(live, clock):
-    """Two fresh series, and a stale one."""
-    live("hall")
-    live("hill")
-    live("attic", newest=newest_hour(clock) - timedelta(hours=5))
+ALL = [ODD, "attic", "cellar", "hall", "hill", "loft"]
 
 
 def names(page):
     return page.locator(".card h3")
 
 
-def test_a_search_leaves_the_series_whose_names_hold_it(visit, three):
-    page = visit.go()
-    expect(names(page)).to_have_text(["attic", "hall", "hill"])
+@pytest.fixture
+def series(show):
+    """The page of a series, drawn."""
+
+    def series(name):
+        page = show(f"#/series/{name}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        expect(page.locator(".u-wrap")).to_have_count(3)
+        return page
+
+    return series
+
+
+def test_a_search_leaves_the_series_whose_names_hold_it(show):
+    page = show()
+    expect(names(page)).to_have_text(ALL)
     page.get_by_role("searchbox").fill("ILL")
     expect(names(page)).to_have_text(["hill"])
     assert page.url.endswith("#/?search=ILL")
 
 
-def test_a_search_that_finds_nothing_says_so_and_can_be_undone(visit, three):
-    page = visit.go("#/?search=cellar")
+def test_a_search_that_finds_nothing_says_so_and_can_be_undone(show):
+    page = show("#/?search=basement")
     expect(page.locator(".notice")).to_contain_text("No series is like that.")
     page.get_by_role("button", name="Show all series").click()
-    expect(names(page)).to_have_count(3)
+    expect(names(page)).to_have_count(len(ALL))
 
 
-def test_a_state_can_be_chosen_and_is_counted(visit, three):
-    page = visit.go()
-    expect(page.get_by_role("button", name="fresh 2")).to_be_visible()
+def test_a_state_can_be_chosen_and_is_counted(show):
+    page = show()
+    expect(page.get_by_role("button", name="fresh 4")).to_be_visible()
     page.get_by_role("button", name="stale 1").click()
     expect(names(page)).to_have_text(["attic"])
     expect(page.get_by_role("button", name="stale 1")).to_have_attribute("aria-pressed", "true")
 
 
-def test_the_address_keeps_what_is_wanted(visit, three):
-    page = visit.go("#/?status=stale")
+def test_the_address_keeps_what_is_wanted(show):
+    page = show("#/?status=stale")
     expect(names(page)).to_have_text(["attic"])
 
 
-def test_slash_goes_to_the_search_and_escape_empties_it(visit, three):
-    page = visit.go()
-    expect(names(page)).to_have_count(3)
+def test_slash_goes_to_the_search_and_escape_empties_it(show):
+    page = show()
+    expect(names(page)).to_have_count(len(ALL))
     page.keyboard.press("/")
     page.keyboard.type("hall")
     expect(names(page)).to_have_count(1)
     page.keyboard.press("Escape")
-    expect(names(page)).to_have_count(3)
+    expect(names(page)).to_have_count(len(ALL))
 
 
-def test_by_keyboard_one_gets_to_a_series_and_back_to_where_one_was(visit, three):
-    page = visit.go("#/?search=h")
+def test_by_keyboard_one_gets_to_a_series_and_back_to_where_one_was(show):
+    page = show("#/?search=h")
     expect(names(page)).to_have_count(2)
     page.get_by_role("link", name="hill").focus()
     page.keyboard.press("Enter")
@@ -76,19 +85,18 @@ def test_by_keyboard_one_gets_to_a_series_and_back_to_where_one_was(visit, three
     expect(page.get_by_role("searchbox")).to_have_value("h")
 
 
-def test_the_skip_link_leads_past_the_header(visit, three):
-    page = visit.go()
-    expect(names(page)).to_have_count(3)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_be_focused()
-    expect(names(page)).to_have_count(3)
+def test_the_skip_link_leads_past_the_header(browser, house):
+    with visiting(browser, house.url) as visit:
+        page = visit.go()
+        expect(names(page)).to_have_count(len(ALL))
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        expect(names(page)).to_have_count(len(ALL))
 
 
-def test_a_name_of_signs_is_shown_as_it_is_and_leads_to_its_page(visit, live, record):
-    live(ODD)
-    record("fetch", reason="<img src=x onerror=alert(1)>")
-    page = visit.go()
+def test_a_name_of_signs_is_shown_as_it_is_and_leads_to_its_page(show):
+    page = show()
     page.get_by_role("link", name=ODD).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(ODD)
     expect(page.locator(".u-wrap")).to_have_count(3)
@@ -96,9 +104,8 @@ def test_a_name_of_signs_is_shown_as_it_is_and_leads_to_its_page(visit, live, re
     assert page.locator("script").count() == 2
 
 
-def test_past_forecasts_are_laid_over_what_happened(visit, live):
-    live("hall")
-    page = visit.go("#/series/hall")
+def test_past_forecasts_are_laid_over_what_happened(series):
+    page = series("hall")
     legend = page.locator(".legend").first
     expect(legend).to_contain_text("forecast 1 step before")
     page.get_by_label("past forecasts").select_option("24")
@@ -113,10 +120,8 @@ def test_past_forecasts_are_laid_over_what_happened(visit, live):
     expect(legend).not_to_contain_text("before")
 
 
-def test_the_pointer_reads_values_off_the_chart(visit, live):
-    live("hall")
-    page = visit.go("#/series/hall")
-    expect(page.locator(".u-wrap")).to_have_count(3)
+def test_the_pointer_reads_values_off_the_chart(series):
+    page = series("hall")
     over = page.locator(".u-over").first
     box = over.bounding_box()
     over.hover(position={"x": box["width"] * 0.5, "y": 100})
@@ -127,43 +132,94 @@ def test_the_pointer_reads_values_off_the_chart(visit, live):
     expect(told.nth(1)).not_to_have_text("–")
 
 
-def test_the_forecast_can_be_read_as_a_table(visit, live):
-    live("hall")
-    page = visit.go("#/series/hall")
+def test_the_forecast_can_be_read_as_a_table(series):
+    page = series("hall")
     page.get_by_text("The forecast as a table").click()
     rows = page.get_by_role("region", name="Forecast of hall").locator("tbody tr")
     expect(rows).to_have_count(24)
 
 
-def test_errors_can_be_asked_for_by_window(visit, live):
-    live("hall", observed=400, forecasts=300)
-    page = visit.go("#/series/hall")
+def test_errors_can_be_asked_for_by_window(series):
+    page = series("hall")
     said = page.locator("section").nth(1).locator("p").first
     expect(said).to_contain_text("of the last 7 days")
     page.get_by_label("targets of").select_option("all")
     expect(said).to_contain_text("of all time")
 
 
-def test_runs_can_be_asked_for_by_outcome(visit, live, record):
-    live("hall")
-    record("fetch", reason="1 new")
-    record("refit", "failed", "out of memory")
-    page = visit.go("#/series/hall")
+def test_runs_can_be_asked_for_by_outcome(series):
+    page = series("hall")
     rows = page.get_by_role("region", name="The newest runs of panel demand").locator("tbody tr")
-    expect(rows).to_have_count(2)
+    expect(rows).to_have_count(4)
     page.get_by_label("outcome").select_option("failed")
     expect(rows).to_have_count(1)
-    expect(rows).to_contain_text("out of memory")
+    expect(rows).to_contain_text("took longer than 10m")
 
 
-def test_times_are_the_viewers_and_the_zone_is_stated(browser, server, live, clock):
-    live("hall")
-    for zone, hours in {"UTC": 0, "Asia/Tokyo": 9}.items():
-        with visiting(browser, server.url, zone) as visit:
-            page = visit.go()
+def test_ten_thousand_observations_are_drawn_at_once(series, house):
+    page = series("loft")
+    page.get_by_label("show").select_option("all")
+    first = newest_hour(house.clock) - timedelta(hours=10_099)
+    expect(page.get_by_role("img", name="Chart of loft.")).to_have_attribute(
+        "aria-label", re.compile(f"Observed from .* {first.year},")
+    )
+
+
+@contextmanager
+def held(page, pattern):
+    """Hold back the answers to the questions of this pattern until the end, and wait until they have been taken."""
+    questions, pattern = [], re.compile(pattern)
+    page.route(pattern, lambda route: questions.append(route))
+    yield
+    page.wait_for_timeout(50)
+    assert questions
+    for route in questions:
+        with page.expect_response(route.request.url) as answered:
+            route.continue_()
+        answered.value.finished()
+    page.unroute(pattern)
+    page.wait_for_timeout(50)
+
+
+def test_a_late_answer_does_not_take_the_place_of_a_newer_choice(series):
+    page = series("hall")
+    rows = page.get_by_role("region", name="The newest runs of panel demand").locator("tbody tr")
+    with held(page, r"/runs\?.*outcome=failed"):
+        page.get_by_label("outcome").select_option("failed")
+        page.get_by_label("outcome").select_option("ok")
+        expect(rows).to_have_count(3)
+    expect(rows).to_have_count(3)
+    said = page.locator("section").nth(1).locator("p").first
+    with held(page, r"/scores\?.*window=30d"):
+        page.get_by_label("targets of").select_option("30d")
+        page.get_by_label("targets of").select_option("all")
+        expect(said).to_contain_text("of all time")
+    expect(said).to_contain_text("of all time")
+    drawn = page.get_by_role("img", name="Chart of hall.")
+    told = drawn.get_attribute("aria-label")
+    with held(page, r"/observations\?points=2000$"):
+        page.get_by_label("show").select_option("all")
+        page.get_by_label("show").select_option(index=0)
+    expect(drawn).to_have_attribute("aria-label", told)
+
+
+def test_a_series_that_was_left_asks_for_nothing_more(show, tab):
+    page = tab.page
+    asked = len(tab.asked)
+    with held(page, r"/series/hill\?$"):
+        show("#/series/hill")
+        expect(page.get_by_role("heading", level=1)).to_have_text("hill")
+        show()
+        expect(names(page)).to_have_count(len(ALL))
+    assert [url for url in tab.asked[asked:] if "/series/hill/" in url] == []
+
+
+def test_times_are_the_viewers_and_the_zone_is_stated(browser, house, show):
+    with visiting(browser, house.url, "Asia/Tokyo") as visit:
+        for page, zone in ((show(), "Europe/Berlin"), (visit.go(), "Asia/Tokyo")):
             expect(page.locator("#zone")).to_have_text(f"Times in {zone}")
-            target = newest_hour(clock) + timedelta(hours=1 + hours)
-            expect(page.locator(".card .next")).to_contain_text(f"{target:%H}:00")
+            target = (newest_hour(house.clock) + HOUR).astimezone(ZoneInfo(zone))
+            expect(page.locator(".card", has_text="hall").locator(".next")).to_contain_text(f"{target:%H}:00")
 
 
 def test_a_whole_day_is_the_same_date_everywhere(browser, server, sessions, panels, panel, clock):
