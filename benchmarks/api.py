@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks.api [--quick] [--only latest|others|refit|long] [--minutes 10] [--date 2026-01-31]
 
 Needs wrk, and datasette in an environment of its own, which `make bench-api` makes. Prints each table when it is
-measured, and writes all of them to benchmarks/api.md; with --quick or --only nothing is written. Takes some 25 minutes,
+measured, and writes all of them to benchmarks/api.md; with --quick or --only nothing is written. Takes some 35 minutes,
 ten of them the long load; the machine should have nothing else to do.
 """
 

@@ -6,34 +6,39 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import pandas as pd
 import psutil
 
 from benchmarks.api_latest import NAMES, ours
-from benchmarks.api_servers import ROOT, Server, rollcast
+from benchmarks.api_servers import Server, rollcast
 from benchmarks.api_table import Ratios, Section, number, usual
-from benchmarks.api_wrk import Effort, Load, wrk
+from benchmarks.api_wrk import Effort, Load, Reach, wrk
 
 R = TypeVar("R")
 
-SAMPLE = ROOT / "service" / "samples" / "nyc_taxi_30min.csv"
+SAMPLE = "metrics.csv"
 TIMES_AS_LONG = 1.5
-FOR_A_REFIT = 120.0  # seconds until two are under way
+FOR_A_REFIT = 240.0  # seconds until two are under way
 BUSY = 0.1  # of a core, by which a worker counts as being at work; one that waits takes none
+SERIES, HOURS, SEED = 500, 2000, 1
+WHOLE = 40.0  # seconds: refits, their ends, and the forecasts that follow
+TO_WARM = 8.0  # seconds until each of a thousand answers has been made
 
-# Half-hourly demand for taxis over half a year: a refit takes long, and the next one is due when it has ended.
+# The next refit is due when one has ended.
 PANEL = """
-[panels.taxi{k}]
+[panels.metrics{k}]
 source = {{ type = "csv", path = "{sample}" }}
-prefix = "taxi{k}/"
-interval = "30m"
+prefix = "metrics{k}/"
+interval = "1h"
 tz = "UTC"
-horizon = 48
+horizon = 24
 refit_every = "1s"
-train_window = "1y"
 expire_after = "never"
 """
 
@@ -46,15 +51,18 @@ LOADS = {
 
 def section(folder: Path, effort: Effort) -> Section:
     """p99 with the workers halted, and with both at work."""
+    write_metrics(folder / SAMPLE)
     with beside(folder), rollcast(folder, ours(NAMES[0]), ROLLCAST_WORKERS="2", ROLLCAST_REFIT_TIMEOUT="1d") as daemon:
         workers = wait_for_refits(daemon)
         lines = [line(daemon, workers, told, load, effort) for told, load in LOADS.items()]
     return Section(
         "While both cores refit",
-        "The latest forecast over 8 connections, while two worker processes refit two panels of half-hourly demand for"
-        f" taxis, one refit after another; {os.cpu_count()} cores are all there are, for the server and wrk too. Idle:"
-        " the same with the workers halted (SIGSTOP). `cores` is how many the workers got meanwhile. With pauses each"
-        " connection waits so long between an answer and its next question.",
+        f"The latest forecast over 8 connections, while two worker processes refit two panels of {SERIES} hourly series"
+        f" each; {os.cpu_count()} cores are all there are, for the server and wrk too. Idle: the same with the workers"
+        " halted (SIGSTOP). `cores` is how many the workers got meanwhile. With pauses each connection waits so long"
+        f" between an answer and its next question. The last column is the p99 of {WHOLE:.0f} s in one: the ends of"
+        f" refits are in it, and the {2 * SERIES:,} forecasts that follow them, after each of which all answers are"
+        " made anew.",
         (
             "load",
             "idle: answers/s",
@@ -66,9 +74,22 @@ def section(folder: Path, effort: Effort) -> Section:
             "cores",
             "p99, times as long",
             "asked",
+            "p99 of the whole",
         ),
         lines,
     )
+
+
+def write_metrics(path: Path) -> None:
+    """Hourly series with a daily and a weekly season, and noise."""
+    rng, hour = np.random.default_rng(SEED), np.arange(HOURS)
+    ends = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    ts = pd.date_range(end=ends, periods=HOURS, freq="h").strftime("%Y-%m-%dT%H:%M:%SZ")
+    days = 20 * np.sin(2 * np.pi * (hour / 24 + rng.uniform(size=(SERIES, 1))))
+    values = 50 + days + 8 * np.sin(2 * np.pi * hour / 168) + rng.normal(0, 5, (SERIES, HOURS))
+    names = np.repeat([f"m{k:03}" for k in range(SERIES)], HOURS)
+    table = pd.DataFrame({"unique_id": names, "ds": np.tile(ts, SERIES), "y": values.ravel().round(3)})
+    table.to_csv(path, index=False)
 
 
 @contextmanager
@@ -113,15 +134,47 @@ def line(server: Server, workers: Sequence[psutil.Process], told: str, load: Loa
     """The cells of one load."""
     idle, busy, shares = [], [], []
     ask = partial(wrk, server.url, load, effort.seconds)
-    wrk(server.url, load, 1)
     for _ in range(effort.rounds):
-        with halted(workers):
-            idle.append(ask())
-        reach, got = cores(workers, ask)
-        busy.append(reach)
+        (still, busily), got = during_refits(server, load, partial(in_turns, ask, workers))
+        idle.append(still)
+        busy.append(busily)
         shares.append(sum(got))
     longer = Ratios([b.p99 / i.p99 for i, b in zip(idle, busy, strict=True)], at_most=TIMES_AS_LONG)
-    return [told, *usual(idle), *usual(busy), number(statistics.median(shares)), str(longer), longer.asked]
+    whole = wrk(server.url, load, WHOLE).p99
+    return [
+        told,
+        *usual(idle),
+        *usual(busy),
+        number(statistics.median(shares)),
+        str(longer),
+        longer.asked,
+        number(whole),
+    ]
+
+
+def in_turns(ask: Callable[[], Reach], workers: Sequence[psutil.Process]) -> tuple[tuple[Reach, Reach], list[float]]:
+    """What was reached with the workers halted, and with both at work; and what share of a core each got."""
+    with halted(workers):
+        idle = ask()
+    busy, got = cores(workers, ask)
+    return (idle, busy), got
+
+
+def during_refits(server: Server, load: Load, measure: Callable[[], R]) -> R:
+    """Measure from first to last while the same two refits go on, once all answers asked for have been made."""
+    while True:
+        refits = under_way(server)
+        if len(refits) == 2:
+            wrk(server.url, Load(load.paths, load.connections), TO_WARM if len(load.paths) > 1 else 1)
+            result = measure()
+            if under_way(server) == refits:
+                return result
+        time.sleep(0.5)
+
+
+def under_way(server: Server) -> set[int]:
+    """The refits that go on now."""
+    return {run["id"] for run in server.get("/api/v1/runs?job=refit&outcome=running").json()["runs"]}
 
 
 @contextmanager

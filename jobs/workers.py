@@ -1,8 +1,11 @@
 """Worker processes, so that a refit never slows reading or fetching.
 
-Each has one BLAS thread and the lowest priority, works under a timeout, and goes when its parent goes.
+Each has one BLAS thread, works under a timeout, and goes when its parent goes. It has the lowest priority there is, at
+which a machine that others keep busy may leave it next to nothing; so once a task has not been done in time, workers
+that start after that have a priority that keeps them a share.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -40,6 +43,7 @@ class Workers:
             "forkserver"
         )  # fork, from a process with threads, can hang the child
         self._context.set_forkserver_preload(["jobs.fit"])
+        self._was_late = self._context.RawValue(ctypes.c_bool, False)  # the workers see it, too
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._futures: set[Future[Any]] = set()
@@ -58,6 +62,7 @@ class Workers:
             finally:
                 self._futures.discard(future)
         except TimeoutError as error:
+            self._was_late.value = True
             raise WorkerLostError(
                 f"not done within {self._timeout}, so it was ended: the machine is busy, or set a longer refit_timeout"
             ) from error
@@ -97,28 +102,30 @@ class Workers:
             return future
 
     def _new_pool(self) -> ProcessPool:
-        return ProcessPool(max_workers=self._count, initializer=_prepare_worker, context=self._context)
+        return ProcessPool(
+            max_workers=self._count, initializer=_prepare_worker, initargs=(self._was_late,), context=self._context
+        )
 
 
-def _prepare_worker() -> None:
-    """One BLAS thread, and the lowest priority; Ctrl-C and SIGHUP are the parent's business; without a parent there is
+def _prepare_worker(was_late: ctypes.c_bool) -> None:
+    """One BLAS thread, and a low priority; Ctrl-C and SIGHUP are the parent's business; without a parent there is
     nobody to work for.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _give_way()
+    _give_way(keep_a_share=was_late.value)
     threadpool_limits(1)
     threading.Thread(target=_follow_parent, name="follow-parent", daemon=True).start()
 
 
-def _give_way() -> None:
-    """Let questions and fetches come first. A share stays, however busy the machine: SCHED_IDLE, which leaves next to
-    none, would let refits time out one after the other.
-    """
+def _give_way(*, keep_a_share: bool) -> None:
+    """Let questions and fetches come first."""
     os.nice(19)
-    if sys.platform == "linux":  # we then never interrupt others as we wake; elsewhere the niceness must do
+    if sys.platform == "linux":  # elsewhere the niceness must do
+        # Whoever wakes takes the processor from SCHED_IDLE at once, from SCHED_BATCH when its slice of a ms or so ends.
+        policy = os.SCHED_BATCH if keep_a_share else os.SCHED_IDLE
         with suppress(OSError):  # as in a container that does not allow it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 def _follow_parent() -> None:
