@@ -1,7 +1,7 @@
-# `make run` starts the daemon, `make test` runs the tests, `make bench` measures the speed of the network,
-# `make bench-accuracy` the accuracy of the forecasts, `make bench-api` the reach of the read API. Each makes its virtual
-# environment first where that is missing or old.
-.PHONY: run test check bench bench-accuracy bench-api clean
+# `make run` starts the daemon, `make test` runs the tests, `make test-slow` those that take long, `make bench` measures
+# the speed of the network, `make bench-accuracy` the accuracy of the forecasts, `make bench-api` the reach of the read API.
+# Each makes its virtual environment first where that is missing or old.
+.PHONY: run test test-slow check bench bench-accuracy bench-api clean
 VENV := .venv
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
@@ -26,7 +26,10 @@ run: $(STAMP)
 
 # On all cores; the tests of one file, which may share a database server, stay together.
 test: $(STAMP)
-	$(VENV)/bin/pytest --numprocesses auto --dist loadfile
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile -m 'not slow'
+
+test-slow: $(STAMP)
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile -m slow
 
 check: $(STAMP)
 	$(VENV)/bin/ruff check .

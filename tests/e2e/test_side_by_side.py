@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 RUNS = "SELECT id, job, panel FROM runs ORDER BY id"
 
@@ -69,7 +71,6 @@ def test_a_daemon_starts_on_the_data_of_one_that_was_killed(daemon: Any, run: Ca
         second.ready()
 
 
-@pytest.mark.slow
 def test_commands_that_start_at_once_on_an_empty_folder_store_each_row_once(
     folder: Path, begin: Callable[..., subprocess.Popen[str]], ask: Callable[..., list[Any]]
 ) -> None:
@@ -80,7 +81,6 @@ def test_commands_that_start_at_once_on_an_empty_folder_store_each_row_once(
     assert ask(folder / "data" / "rollcast.db", counts) == [(400, 400)]
 
 
-@pytest.mark.slow
 def test_of_daemons_that_start_at_once_on_an_empty_folder_one_stays(
     folder: Path, run: Callable[..., Any], wait_for: Callable[..., None]
 ) -> None:

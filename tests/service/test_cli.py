@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from db import engine, queries
+
 CONFIG = """
 [panels.oil]
 source = { type = "csv", path = "oil.csv" }
@@ -49,6 +51,16 @@ def start(tmp_path):
 
 
 @pytest.fixture
+def fetched(tmp_path, configured):
+    """One series, whose panel has not been fitted."""
+    write_engine = engine.writer(f"sqlite:///{tmp_path}/data/rollcast.db")
+    engine.migrate(write_engine)
+    with engine.sessions(write_engine).begin() as session:
+        queries.add_series(session, "OIL", "oil")
+    write_engine.dispose()
+
+
+@pytest.fixture
 def configured(tmp_path):
     rows = [f"OIL,2025-{month:02}-{day:02},{month + day / 10}" for month in range(1, 13) for day in range(1, 29)]
     (tmp_path / "oil.csv").write_text("\n".join(["unique_id,ds,y", *rows, ""]))
@@ -67,8 +79,7 @@ def test_fetch_refit_forecast_and_latest_bring_a_forecast_onto_the_screen(rollca
     assert "OIL" in rollcast("status").stdout
 
 
-def test_status_says_that_no_daemon_runs_and_how_to_start_one(rollcast, configured):
-    rollcast("fetch")
+def test_status_says_that_no_daemon_runs_and_how_to_start_one(rollcast, fetched):
     assert "No daemon is running" in rollcast("status").stderr
 
 
@@ -107,8 +118,7 @@ def test_init_overwrites_nothing_unless_told(rollcast, tmp_path, configured):
         (["fetch", "gas"], {}, "rollcast: there is no panel 'gas'; there are oil\n"),
     ],
 )
-def test_a_wrong_call_is_told_in_one_line_with_exit_code_2(rollcast, configured, words, variables, message):
-    rollcast("fetch")
+def test_a_wrong_call_is_told_in_one_line_with_exit_code_2(rollcast, fetched, words, variables, message):
     ended = rollcast(*words, **variables)
     assert ended.returncode == 2
     assert ended.stderr.startswith(message)
