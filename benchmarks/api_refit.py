@@ -19,6 +19,7 @@ from benchmarks.api_latest import NAMES, ours
 from benchmarks.api_servers import Server, rollcast
 from benchmarks.api_table import Ratios, Section, number, usual
 from benchmarks.api_wrk import Effort, Load, Reach, wrk
+from jobs.forecast import BATCH
 
 R = TypeVar("R")
 
@@ -61,8 +62,8 @@ def section(folder: Path, effort: Effort) -> Section:
         f" each; {os.cpu_count()} cores are all there are, for the server and wrk too. Idle: the same with the workers"
         " halted (SIGSTOP). `cores` is how many the workers got meanwhile. With pauses each connection waits so long"
         f" between an answer and its next question. The last column is the p99 of {WHOLE:.0f} s in one: the ends of"
-        f" refits are in it, and the {2 * SERIES:,} forecasts that follow them, after each of which all answers are"
-        " made anew.",
+        f" refits are in it, and the {2 * SERIES:,} forecasts that follow them in transactions of {BATCH}: after each"
+        " commit, all answers are made anew.",
         (
             "load",
             "idle: answers/s",

@@ -12,6 +12,7 @@ from service.settings import ApiSettings
 
 SWITCH = 0.0005  # seconds
 TO_END = 1  # seconds that questions under way may take
+FILES = 8_192  # open at once: a stream is one, and a thousand may be open where the usual limit is 1,024
 SILENCE = timedelta(seconds=10)  # after which the server counts as hung
 
 
@@ -53,9 +54,7 @@ class Server:
 
     def run(self, listener: socket.socket) -> None:
         """Answer whoever comes to the listener. Raises KeyboardInterrupt at the end."""
-        # A stream is a descriptor, and a thousand may be open: the usual limit is 1,024.
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        allow_files(FILES)
         # A job at work in another thread keeps the interpreter for 5 ms at a time, unless told otherwise.
         sys.setswitchinterval(SWITCH)
         self._uvicorn.run(sockets=[listener])
@@ -68,3 +67,11 @@ class Server:
     async def _see(self) -> None:
         """Asked by the server's own loop, every second that it is at work."""
         self._seen = self._clock()
+
+
+def allow_files(count: int) -> None:
+    """Let this process have so many files open, or as many as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

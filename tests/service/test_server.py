@@ -1,11 +1,12 @@
 """Whether the daemon counts as well: its API answers, and its scheduler ticks."""
 
 import asyncio
+import resource
 
 import pytest
 
 from db import engine
-from service.server import Server
+from service.server import Server, allow_files
 from service.settings import ApiSettings
 
 
@@ -51,3 +52,32 @@ def test_it_is_not_well_once_the_scheduler_hangs(server, scheduler):
     asyncio.run(server._uvicorn.config.callback_notify())
     scheduler.ticking = False
     assert not server.is_well()
+
+
+@pytest.fixture
+def limits(monkeypatch):
+    """Makes up the limits of open files; they are changed there alone."""
+    held = {}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: held["files"])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, files: held.update(files=files))
+    return held
+
+
+UNLIMITED = resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((1_024, 524_288), (8_192, 524_288)),
+        ((256, UNLIMITED), (8_192, UNLIMITED)),
+        ((1_024, 4_096), (4_096, 4_096)),
+        ((65_536, 524_288), (65_536, 524_288)),
+        ((UNLIMITED, UNLIMITED), (UNLIMITED, UNLIMITED)),
+    ],
+    ids=["raised", "without a hard limit", "as far as it may", "never lowered", "unlimited"],
+)
+def test_as_many_files_as_streams_need_may_be_open(limits, before, after):
+    limits["files"] = before
+    allow_files(8_192)
+    assert limits["files"] == after
