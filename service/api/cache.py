@@ -40,7 +40,6 @@ Moment = tuple[tuple[object, ...], int]  # what is the case, and the second
 class Kept:
     """An answer, ready to go out."""
 
-    moment: tuple[object, ...]
     second: int  # in which it was made, or its ages were counted on last
     until: float  # when time alone makes another of it, but for ages
     status: int
@@ -82,6 +81,7 @@ class Cache:
         self._moment = moment
         self._clock = clock
         self._prefix, self._but = prefix, but
+        self._at: tuple[object, ...] = ()  # the moment that what is kept is of
         self._kept: dict[Question, Kept] = {}
         self._size = 0
         self._asked: dict[Question, tuple[Moment, asyncio.Task[Kept]]] = {}
@@ -103,14 +103,16 @@ class Cache:
         zipped = b"gzip" in asked.get(b"accept-encoding", b"")
         csv = b"text/csv" in asked.get(b"accept", b"")
         moment, now = self._moment(), self._clock()
+        if moment != self._at:
+            self._at, self._kept, self._size = moment, {}, 0
         question = (scope["path"], scope["query_string"], zipped, csv)
         kept = self._kept.get(question)
-        if kept is None or kept.moment != moment or not kept.second <= now < max(kept.second + 1, kept.until):
+        if kept is None or not kept.second <= now < max(kept.second + 1, kept.until):
             kept = await self._ask(question, (moment, int(now)), scope, zipped)
         elif now >= kept.second + 1:
             large = len(kept.plain) > LARGE
             kept = await asyncio.to_thread(kept.at, int(now)) if large else kept.at(int(now))
-            self._keep(question, kept)
+            self._keep(moment, question, kept)
         await _send(kept, asked.get(b"if-none-match", b""), send)
 
     async def _ask(self, question: Question, moment: Moment, scope: Scope, zipped: bool) -> Kept:
@@ -139,15 +141,18 @@ class Cache:
         headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
         if start["status"] == 200:
             headers += [(b"etag", etag), (b"cache-control", b"private, no-cache")]
-        kept = Kept(*moment, until, start["status"], headers, plain, body, etag)
-        if kept.status == 200 and len(scope["path"]) + len(scope["query_string"]) <= LONGEST_QUESTION:
-            self._keep(question, kept)
+        kept = Kept(moment[1], until, start["status"], headers, plain, body, etag)
+        short = len(scope["path"]) + len(scope["query_string"]) <= LONGEST_QUESTION
+        if kept.status == 200 and short:
+            self._keep(moment[0], question, kept)
         return kept
 
-    def _keep(self, question: Question, kept: Kept) -> None:
+    def _keep(self, moment: tuple[object, ...], question: Question, kept: Kept) -> None:
+        if moment != self._at:  # something was committed while it was made
+            return
         before = self._kept.pop(question, None)
         self._size += kept.size - (before.size if before else 0)
-        if self._size > KEPT:  # most of it is of moments that have passed
+        if self._size > KEPT:  # most of it is of seconds that have passed
             self._kept, self._size = {}, kept.size
         self._kept[question] = kept
 

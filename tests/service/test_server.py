@@ -1,12 +1,14 @@
 """Whether the daemon counts as well: its API answers, and its scheduler ticks."""
 
 import asyncio
+import ctypes
+import platform
 import resource
 
 import pytest
 
 from db import engine
-from service.server import Server, allow_files
+from service.server import Server, allow_files, give_back
 from service.settings import ApiSettings
 
 
@@ -81,3 +83,32 @@ def test_as_many_files_as_streams_need_may_be_open(limits, before, after):
     limits["files"] = before
     allow_files(8_192)
     assert limits["files"] == after
+
+
+class Mallinfo2(ctypes.Structure):
+    """What glibc's malloc holds; malloc.h says it in ten numbers."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", *"abcdef"))
+
+
+def blocks_of_their_own():
+    """How many pieces have been asked of the system each by itself, and go back to it once they are free."""
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = Mallinfo2
+    return libc.mallinfo2().hblks
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_of_long_answers_goes_back_to_the_system():
+    bytearray(30_000_000)  # freed at once: from here on glibc would keep whatever is smaller
+    give_back(128 * 1024)
+    before = blocks_of_their_own()
+    answer = bytearray(1_000_000)
+    assert blocks_of_their_own() == before + 1
+    del answer
+    assert blocks_of_their_own() == before
+
+
+def test_another_c_library_gives_back_what_it_will(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    give_back(128 * 1024)

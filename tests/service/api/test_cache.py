@@ -164,6 +164,26 @@ def test_what_is_kept_is_bounded(cached, app, monkeypatch):
     assert app.asked == 3
 
 
+def test_nothing_is_kept_of_what_a_commit_has_changed(cached, moment):
+    asyncio.run(ask(cached, "/api/a"))
+    moment.written = 1
+    asyncio.run(ask(cached, "/api/b"))
+    assert [path for path, *_ in cached._kept] == ["/api/b"]
+
+
+def test_an_answer_during_which_something_was_written_is_not_kept(cached, app, moment):
+    async def both():
+        early = asyncio.create_task(ask(cached, "/api/a"))
+        await asyncio.sleep(0)
+        moment.written = 1
+        await ask(cached, "/api/b")
+        await early
+
+    asyncio.run(both())
+    asyncio.run(ask(cached, "/api/a"))
+    assert app.asked == 3
+
+
 AGED = b'{"ages":{"data_s":5,"forecast_s":4,"model_s":30},"mean":1.5}'
 
 
