@@ -50,6 +50,7 @@ class Server:
             lifespan="off",
             timeout_graceful_shutdown=TO_END,
             server_header=False,
+            proxy_headers=False,
             callback_notify=self._see,
             timeout_notify=0,
         )

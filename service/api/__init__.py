@@ -1,7 +1,7 @@
 """The read API: GET only, on a database that it cannot write to.
 
-A question goes through `guard` (the token, security headers), then `cache` (the same question, asked again), to
-`resources`. What is answered is `service.answers`' affair, and the same for the command line.
+A question goes through `guard` (the token), then `cache` (the same question, asked again), to FastAPI and `resources`.
+What is answered is `service.answers`' affair, and the same for the command line.
 """
 
 import sqlite3
@@ -13,6 +13,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db import queries
 from db.engine import Changes, Sessions
@@ -21,7 +22,7 @@ from service.answers import Panels
 from service.api import metrics, page, stream
 from service.api.cache import Cache
 from service.api.errors import error, handle
-from service.api.guard import Guard
+from service.api.guard import Guard, SecurityHeaders
 from service.api.openapi import describe
 from service.api.resources import resources
 
@@ -29,6 +30,22 @@ STREAM = "/api/v1/stream"
 OPEN_PATHS = ("/", "/healthz", "/readyz", "/favicon.ico", "/openapi.json")  # nothing of the data is in them
 STATIC = "/static/"
 OPEN: dict[str, Any] = {"security": []}  # in the description
+
+
+class Api(FastAPI):
+    """FastAPI behind layers that answer most questions: its own layers cost more than an answer that is kept."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._first: ASGIApp = super().__call__
+
+    def put_first(self, layer: Callable[..., ASGIApp], **more: Any) -> None:
+        """Let a layer be asked before all others."""
+        self._first = layer(self._first, **more)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask the first layer."""
+        await self._first(scope, receive, send)
 
 
 def create_app(
@@ -39,13 +56,13 @@ def create_app(
     *,
     token: str | None = None,
     cors: Sequence[str] = (),
-) -> FastAPI:
+) -> Api:
     """The API on a read-only database.
 
     panels: those configured now, the same object while they are the same; is_ticking: whether the scheduler is at
     work; token: what every question must bear; cors: origins whose pages may read the answers.
     """
-    app = FastAPI(
+    app = Api(
         title="Rollcast",
         version=version("rollcast"),
         description="Latest forecasts, and how good they have been. Times are ISO 8601; without an offset, UTC.",
@@ -63,11 +80,11 @@ def create_app(
         except sqlite3.Error:  # whoever is asked will tell what is wrong
             return (object(),)
 
-    # The last one added is the first one asked.
-    app.add_middleware(Cache, moment=moment, clock=lambda: clock().timestamp(), prefix="/api/v1/", but=STREAM)
-    app.add_middleware(Guard, token=token, open_paths=OPEN_PATHS, open_under=STATIC, endless=STREAM, shared=bool(cors))
+    app.put_first(SecurityHeaders, shared=bool(cors))  # the cache keeps them with the answers
+    app.put_first(Cache, moment=moment, clock=lambda: clock().timestamp(), prefix="/api/v1/", but=STREAM)
+    app.put_first(Guard, token=token, open_paths=OPEN_PATHS, open_under=STATIC, endless=STREAM, shared=bool(cors))
     if cors:
-        app.add_middleware(
+        app.put_first(
             CORSMiddleware,
             allow_origins=list(cors),
             allow_methods=["GET"],

@@ -29,6 +29,8 @@ LARGE = 100_000  # bytes: what is done to so many is not done in the loop, which
 
 # They grow by themselves: an answer whose ages alone are others is the same.
 AGES = re.compile(rb'("(?:data_age|data|forecast|model)_s":)(\d+)')
+LENGTH = b"content-length"
+OF_THE_BODY = (LENGTH, b"content-type", b"content-encoding")
 UNTIL = "rollcast-until"  # seconds since 1970
 
 Headers = list[tuple[bytes, bytes]]
@@ -59,7 +61,8 @@ class Kept:
         plain = AGES.sub(lambda age: age[1] + b"%d" % (int(age[2]) + later), self.plain)
         # Compressed or not as before, whatever its length is now: the headers say which.
         body = plain if self.body is self.plain else gzip.compress(plain, COMPRESSION)
-        return replace(self, second=second, plain=plain, body=body)
+        headers = [item for item in self.headers if item[0] != LENGTH] + [_length(body)]
+        return replace(self, second=second, plain=plain, body=body, headers=headers)
 
 
 class Cache:
@@ -132,7 +135,7 @@ class Cache:
         told = dict(start["headers"])
         # Where the clock went on meanwhile, nobody knows of which second the ages are.
         until = float(told.get(UNTIL.encode(), 0)) if int(self._clock()) == moment[1] else 0.0
-        headers: Headers = [item for item in told.items() if item[0] not in (b"content-length", UNTIL.encode())]
+        headers: Headers = [item for item in told.items() if item[0] not in (LENGTH, UNTIL.encode())]
         etag = b'W/"' + hashlib.blake2b(AGES.sub(b"", body), digest_size=12).hexdigest().encode() + b'"'
         plain = body
         if zipped and len(body) >= COMPRESSED_FROM:
@@ -141,6 +144,7 @@ class Cache:
         headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
         if start["status"] == 200:
             headers += [(b"etag", etag), (b"cache-control", b"private, no-cache")]
+        headers.append(_length(body))
         kept = Kept(moment[1], until, start["status"], headers, plain, body, etag)
         short = len(scope["path"]) + len(scope["query_string"]) <= LONGEST_QUESTION
         if kept.status == 200 and short:
@@ -160,14 +164,16 @@ class Cache:
 _HEADERS = frozenset((b"accept", b"accept-encoding", b"if-none-match"))
 
 
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return LENGTH, str(len(body)).encode()
+
+
 async def _send(kept: Kept, known: bytes, send: Send) -> None:
     """Send an answer, or that it is what the asker knows."""
     status, headers, body = kept.status, kept.headers, kept.body
     if status == 200 and known and (known == b"*" or kept.etag in known):
         status, body = 304, b""
-        headers = [(name, value) for name, value in headers if name not in (b"content-type", b"content-encoding")]
-    else:
-        headers = [*headers, (b"content-length", str(len(body)).encode())]
+        headers = [item for item in headers if item[0] not in OF_THE_BODY]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -186,5 +192,9 @@ async def _heard(app: ASGIApp, scope: Scope) -> tuple[Message, bytes]:
         else:
             parts.append(message.get("body", b""))
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except Exception:
+        if not start:  # else it has logged what went wrong, and said so
+            raise
     return start, b"".join(parts)

@@ -21,13 +21,37 @@ HEADERS = {
 }
 
 
+class SecurityHeaders:
+    """ASGI middleware: adds to every answer what a browser may do with it, where the answer itself does not say.
+
+    shared: whether pages of other origins may read the answers.
+    """
+
+    def __init__(self, app: ASGIApp, shared: bool) -> None:
+        self._app = app
+        self._headers = {
+            name: value for name, value in HEADERS.items() if not (shared and name.startswith(b"cross-origin"))
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on the question, and its answer with the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = dict(message["headers"])
+                ours = [item for item in self._headers.items() if item[0] not in there]
+                message = {**message, "headers": [*message["headers"], *ours]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
 class Guard:
-    """ASGI middleware: demands the token, or where there is none a question to this machine itself; adds security
-    headers; lets HEAD be asked like GET.
+    """ASGI middleware: demands the token, or where there is none a question to this machine itself; lets HEAD be asked
+    like GET.
 
     open_paths: what may be asked without a token, and open_under whatever is below. endless: what has no end, and so
-    is not asked in order to answer a HEAD. shared: whether pages of other
-    origins may read the answers.
+    is not asked in order to answer a HEAD. shared: whether pages of other origins may read the answers.
     """
 
     def __init__(
@@ -43,9 +67,7 @@ class Guard:
         self._expected = None if token is None else f"Bearer {token}".encode()
         self._open_paths, self._open_under = frozenset(open_paths), open_under
         self._endless = endless
-        self._headers = {
-            name: value for name, value in HEADERS.items() if not (shared and name.startswith(b"cross-origin"))
-        }
+        self._shared = shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a question pass, or refuse it."""
@@ -53,22 +75,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         scope = _with_slashes(scope)
-        head = scope["method"] == "HEAD" and scope["path"] != self._endless
-        if head:
-            scope = {**scope, "method": "GET"}
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                there = {name for name, _ in headers}
-                headers += [item for item in self._headers.items() if item[0] not in there]
-                message = {**message, "headers": headers}
-            elif head:
-                message = {**message, "body": b""}
-            await send(message)
-
         refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, send_guarded)
+        app = self._app if refusal is None else SecurityHeaders(refusal, self._shared)
+        if scope["method"] == "HEAD" and scope["path"] != self._endless:
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        await app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """What a question is refused with; None where it may pass."""
@@ -96,8 +107,19 @@ class Guard:
         )
 
 
+def _without_body(send: Send) -> Send:
+    async def send_without_body(message: Message) -> None:
+        await send(message if message["type"] == "http.response.start" else {**message, "body": b""})
+
+    return send_without_body
+
+
 def _header(scope: Scope, wanted: bytes) -> bytes:
-    return next((value for name, value in scope["headers"] if name == wanted), b"")
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return b""
 
 
 def _with_slashes(scope: Scope) -> Scope:

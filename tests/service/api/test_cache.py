@@ -123,6 +123,31 @@ def test_an_error_is_not_kept(cached, app):
     assert asyncio.run(ask(cached))[0] == 200
 
 
+class Failing(App):
+    """Says that it failed, and raises what it failed with, as FastAPI does; or raises at once."""
+
+    def __init__(self, says_so):
+        super().__init__(b'{"error":"internal"}', 500)
+        self.says_so = says_so
+
+    async def __call__(self, scope, receive, send):
+        if self.says_so:
+            await super().__call__(scope, receive, send)
+        raise ZeroDivisionError
+
+
+def test_what_an_app_says_about_its_failure_is_passed_on(moment):
+    failing = Cache(Failing(says_so=True), lambda: (0,), lambda: moment.now, "/api/", "/api/stream")
+    status, _, body = asyncio.run(ask(failing))
+    assert (status, body) == (500, b'{"error":"internal"}')
+
+
+def test_a_failure_without_a_word_is_the_servers_to_tell(moment):
+    failing = Cache(Failing(says_so=False), lambda: (0,), lambda: moment.now, "/api/", "/api/stream")
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(ask(failing))
+
+
 def test_an_answer_that_is_known_is_not_sent_again(cached):
     _, headers, _ = asyncio.run(ask(cached))
     status, again, body = asyncio.run(ask(cached, if_none_match=headers[b"etag"].decode()))
