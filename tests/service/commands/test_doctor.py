@@ -118,7 +118,8 @@ def test_a_data_folder_of_another_user_s_is_told_with_the_cure_and_the_checks_go
     with as_nobody():
         code, out, _ = run_command(*words)
     found = {finding["check"]: finding for finding in json.loads(out)["checks"]}
-    assert (code, "could not be checked" in out) == (1, False)
+    unchecked = {check for check, each in found.items() if "could not be checked" in each["found"]}
+    assert (code, unchecked - {"versions"}) == (1, set())  # what is installed may be root's alone
     assert found["database"]["found"] == f"{others}/data/rollcast.db cannot be read: Permission denied"
     assert found["database"]["cure"] == "run this as the user whose database it is"
     assert (found["daemon"]["level"], found["data_dir"]["level"], list(found)[-1]) == ("look", "bad", "clock")
