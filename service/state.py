@@ -35,7 +35,7 @@ class Known:
     expire_after: timedelta | None  # after the cutoff; None: at forecast_ends
     interval: timedelta
     lacking: str | None  # why there is no forecast, where there is none: too few observations
-    refit: str  # how the panel's refit stands, in words
+    refit: str  # how the panel's refit stands, in words, where there is no forecast
 
 
 def state(known: Known) -> State:

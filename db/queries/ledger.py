@@ -1,21 +1,32 @@
 """The ledger: forecasts as they were issued, never changed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, func, insert, select, tuple_, type_coerce
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import BigInteger, ColumnElement, func, select, tuple_, type_coerce
 from sqlalchemy.orm import Session, defer
 
 from db.queries.execution import each_of, fetch, listed
-from db.schema import Forecast, ForecastBound, ForecastStep, Model, PendingScore, Promotion, Series
+from db.schema import Forecast, Model, Series
+from db.times import to_us
 
 LATEST = """
     SELECT (
-        SELECT id FROM forecasts WHERE series_id = value
-        ORDER BY cutoff DESC, (model_id IS :champion) DESC, id DESC LIMIT 1
-    ) FROM json_each(:ids)"""
+        SELECT id FROM forecasts WHERE series_id = value ORDER BY cutoff DESC, (model_id IS (
+            SELECT model_id FROM promotions WHERE panel = :panel ORDER BY id DESC LIMIT 1
+        )) DESC, id DESC LIMIT 1
+    ) FROM json_each(:series_ids)"""
+WITH_MODELS = select(Forecast, Model).join(Model, Model.id == Forecast.model_id).options(defer(Model.content))
+CHOSEN = WITH_MODELS.where(Forecast.id.in_(each_of("ids")))
+IS_ISSUED = "SELECT 1 FROM forecasts WHERE series_id = :series_id AND cutoff = :cutoff AND model_id = :model_id"
+
+ISSUE = """
+    INSERT INTO forecasts (series_id, model_id, cutoff, issued_at, unit, scale) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING RETURNING id"""
+ISSUE_STEPS = "INSERT INTO forecast_steps (forecast_id, step, target_ts, mean, naive) VALUES (?, ?, ?, ?, ?)"
+ISSUE_BOUNDS = "INSERT INTO forecast_bounds (forecast_id, step, level, lo, hi) VALUES (?, ?, ?, ?, ?)"
+ISSUE_PENDING = "INSERT INTO pending_scores (series_id, target_ts, forecast_id, step) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,8 @@ class NewStep:
 
 def is_issued(session: Session, series_id: int, cutoff: datetime, model_id: int) -> bool:
     """Whether the ledger holds the forecast of that series, cutoff and model."""
-    same = (Forecast.series_id == series_id, Forecast.cutoff == cutoff, Forecast.model_id == model_id)
-    return session.scalar(select(Forecast.id).where(*same)) is not None
+    asked = {"series_id": series_id, "cutoff": to_us(cutoff), "model_id": model_id}
+    return any(fetch(session, IS_ISSUED, asked))
 
 
 def issue(
@@ -46,33 +57,18 @@ def issue(
     scale: float | None = None,
 ) -> bool:
     """Write a forecast into the ledger, its steps pending a score. False, and nothing done, where it is there."""
-    statement = sqlite_insert(Forecast).on_conflict_do_nothing().returning(Forecast.id)
-    values = {"series_id": series_id, "model_id": model_id, "cutoff": cutoff, "issued_at": issued_at}
-    forecast_id = session.scalar(statement.values(**values, unit=unit, scale=scale))
+    # Past SQLAlchemy's own preparation of each row, which would take twice as long as the forecast itself.
+    execute = session.connection().exec_driver_sql
+    entry = (series_id, model_id, to_us(cutoff), to_us(issued_at), unit, scale)
+    forecast_id = execute(ISSUE, entry).scalar()
     if forecast_id is None:
         return False
-    numbered = list(enumerate(steps, start=1))
-    session.execute(
-        insert(ForecastStep),
-        [
-            {"forecast_id": forecast_id, "step": k, "target_ts": step.target_ts, "mean": step.mean, "naive": step.naive}
-            for k, step in numbered
-        ],
-    )
-    bounds = [
-        {"forecast_id": forecast_id, "step": k, "level": level, "lo": lo, "hi": hi}
-        for k, step in numbered
-        for level, (lo, hi) in step.bounds.items()
-    ]
+    numbered = [(k, to_us(step.target_ts), step) for k, step in enumerate(steps, start=1)]
+    execute(ISSUE_STEPS, [(forecast_id, k, target, step.mean, step.naive) for k, target, step in numbered])
+    bounds = [(forecast_id, k, level, lo, hi) for k, _, step in numbered for level, (lo, hi) in step.bounds.items()]
     if bounds:
-        session.execute(insert(ForecastBound), bounds)
-    session.execute(
-        insert(PendingScore),
-        [
-            {"forecast_id": forecast_id, "step": k, "series_id": series_id, "target_ts": step.target_ts}
-            for k, step in numbered
-        ],
-    )
+        execute(ISSUE_BOUNDS, bounds)
+    execute(ISSUE_PENDING, [(series_id, target, forecast_id, k) for k, target, _ in numbered])
     return True
 
 
@@ -84,13 +80,10 @@ def latest_forecast(session: Session, series_id: int) -> tuple[Forecast, Model] 
 
 def latest_forecasts(session: Session, panel: str, series_ids: Sequence[int]) -> dict[int, tuple[Forecast, Model]]:
     """Of each of some series of a panel the latest forecast, where there is one: see `latest_forecast`."""
-    champion = select(Promotion.model_id).where(Promotion.panel == panel).order_by(Promotion.id.desc()).limit(1)
-    asked = {"ids": listed(series_ids), "champion": session.scalar(champion)}
+    asked = {"series_ids": listed(series_ids), "panel": panel}
     ids = [forecast_id for (forecast_id,) in fetch(session, LATEST, asked) if forecast_id is not None]
-    chosen = select(Forecast).where(Forecast.id.in_(select(each_of(ids))))
-    found = session.scalars(chosen).all()
-    models = _models(session, {forecast.model_id for forecast in found})
-    return {forecast.series_id: (forecast, models[forecast.model_id]) for forecast in found}
+    found = session.execute(CHOSEN, {"ids": listed(ids)})
+    return {forecast.series_id: (forecast, model) for forecast, model in found}
 
 
 def forecasts(
@@ -108,7 +101,7 @@ def forecasts(
     one, from a cutoff, by a version of the panel's model, and before another forecast (when it was issued, in µs, and
     its id).
     """
-    chosen = select(Forecast).where(Forecast.series_id == series_id)
+    chosen = WITH_MODELS.where(Forecast.series_id == series_id)
     if issued_after is not None:
         chosen = chosen.where(Forecast.issued_at > issued_after)
     if issued_before is not None:
@@ -125,15 +118,8 @@ def forecasts(
     newest: ColumnElement[int] = type_coerce(Forecast.issued_at, BigInteger)
     if cutoff is not None or version is not None:
         newest = newest + 0  # few are asked for: SQLite shall look them up, not go through all in order of issue
-    found = session.scalars(chosen.order_by(newest.desc(), Forecast.id.desc()).limit(limit)).all()
-    models = _models(session, {forecast.model_id for forecast in found})
-    return [(forecast, models[forecast.model_id]) for forecast in found]
-
-
-def _models(session: Session, ids: Collection[int]) -> dict[int, Model]:
-    """Some models, by id; their content is read where it is asked for."""
-    chosen = select(Model).where(Model.id.in_(select(each_of(ids)))).options(defer(Model.content))
-    return {model.id: model for model in session.scalars(chosen)}
+    found = session.execute(chosen.order_by(newest.desc(), Forecast.id.desc()).limit(limit))
+    return [(forecast, model) for forecast, model in found]
 
 
 def oldest_cutoff(session: Session, series_id: int) -> datetime | None:

@@ -9,14 +9,23 @@ a dividend's, as far as known at that moment.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Select, select, type_coerce
+from sqlalchemy import BigInteger, Select, select, type_coerce
 from sqlalchemy.orm import Session
 
-from db.queries.execution import fetch, listed
-from db.schema import Factor, Observation
-from db.times import to_us
+from db.queries.execution import LEAST, MOST, fetch, listed
+from db.schema import Observation
+from db.times import from_us, to_us
 
 Pair = tuple[int, float]
+
+# Newest first, and of each time the newest revision first: a set of n times needs no more than the first rows of the
+# index.
+NEWEST_FIRST = """
+    SELECT ts, value FROM observations
+    WHERE series_id = :series_id AND ts BETWEEN :start AND :end AND observed_at <= :as_of
+    ORDER BY ts DESC, observed_at DESC"""
+NEWEST_TS = """
+    SELECT ts FROM observations WHERE series_id = :series_id AND observed_at <= :as_of ORDER BY ts DESC LIMIT 1"""
 
 # Where a series has fewer times than are asked for, there is no such time, and all of them count.
 NEWEST_PAIRS = """
@@ -43,23 +52,17 @@ def observations(
     newest: int | None = None,
 ) -> list[Pair]:
     """Pairs (ts, value) in order of time, as of a moment; from start to end, both included; the `newest` so many."""
-    conditions: list[ColumnElement[bool]] = [Observation.series_id == series_id, Observation.observed_at <= as_of]
-    if start is not None:
-        conditions.append(Observation.ts >= start)
-    if end is not None:
-        conditions.append(Observation.ts <= end)
-    chosen: Select[int, float] = select(type_coerce(Observation.ts, BigInteger), Observation.value).where(*conditions)
-    # Newest first, and of each time the newest revision first: a set of n times needs no more than the first rows of
-    # the index.
-    rows = session.execute(
-        chosen.order_by(Observation.ts.desc(), Observation.observed_at.desc()).execution_options(yield_per=2000)
-    )
+    asked = {
+        "series_id": series_id,
+        "as_of": to_us(as_of),
+        "start": LEAST if start is None else to_us(start),
+        "end": MOST if end is None else to_us(end),
+    }
     pairs: list[Pair] = []
-    for ts, value in rows:
+    for ts, value in fetch(session, NEWEST_FIRST, asked):
         if pairs and pairs[-1][0] == ts:
             continue
         if len(pairs) == newest:
-            rows.close()
             break
         pairs.append((ts, value))
     pairs.reverse()
@@ -99,12 +102,8 @@ def in_newest_measure(pairs: list[Pair], factors: Sequence[Pair]) -> list[Pair]:
 
 def factors(session: Session, series_id: int, *, as_of: datetime) -> list[Pair]:
     """Pairs (ts, factor) in order of time, as of a moment: values before ts are worth factor times as much after it."""
-    rows = session.execute(
-        select(type_coerce(Factor.ts, BigInteger), Factor.factor)
-        .where(Factor.series_id == series_id, Factor.observed_at <= as_of)
-        .order_by(Factor.ts, Factor.observed_at)
-    )
-    newest = {ts: factor for ts, factor in rows}  # noqa: C416  of each time the newest revision
+    rows = fetch(session, FACTORS, {"series_ids": listed([series_id]), "as_of": to_us(as_of)})
+    newest = {ts: factor for _, ts, factor in rows}  # of each time the newest revision
     return list(newest.items())
 
 
@@ -146,12 +145,8 @@ def revisions(session: Session, series_id: int) -> list[tuple[int, int, float]]:
 
 def newest_ts(session: Session, series_id: int, as_of: datetime) -> datetime | None:
     """The time of the newest observation known as of a moment."""
-    return session.scalar(
-        select(Observation.ts)
-        .where(Observation.series_id == series_id, Observation.observed_at <= as_of)
-        .order_by(Observation.ts.desc())
-        .limit(1)
-    )
+    found = fetch(session, NEWEST_TS, {"series_id": series_id, "as_of": to_us(as_of)})
+    return next((from_us(ts) for (ts,) in found), None)
 
 
 def add_observations(session: Session, series_id: int, pairs: Iterable[Pair], observed_at: datetime) -> None:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from db.queries.execution import changed, each_of, fetch
+from db.queries.execution import MOST, changed, each_of, fetch, listed
 from db.schema import Model, Run
 
 # The kinds of runs that there are, each found from the one before it with a look or three into the index.
@@ -42,6 +42,15 @@ NEWEST_OF_JOBS = """
     AND r.id >= coalesce((
         SELECT id FROM runs WHERE panel = k.panel AND job = k.job ORDER BY id DESC LIMIT 1 OFFSET :limit - 1
     ), 0)"""
+
+
+NEWEST_OF_JOB = (
+    select(Run)
+    .where(Run.panel == bindparam("panel"), Run.job == bindparam("job"))
+    .order_by(Run.id.desc())
+    .limit(bindparam("most"))
+)
+CHOSEN = select(Run).where(Run.id.in_(each_of("ids"))).order_by(Run.id.desc())
 
 
 def start_run(session: Session, job: str, panel: str, *, due: datetime, started: datetime) -> int:
@@ -84,8 +93,7 @@ def newest_good_run(session: Session, panel: str, job: str) -> Run | None:
 
 def newest_runs(session: Session, panel: str, job: str, limit: int) -> list[Run]:
     """The newest runs of a panel's job, newest first."""
-    chosen = select(Run).where(Run.panel == panel, Run.job == job).order_by(Run.id.desc()).limit(limit)
-    return list(session.scalars(chosen))
+    return list(session.scalars(NEWEST_OF_JOB, {"panel": panel, "job": job, "most": limit}))
 
 
 def newest_runs_of_all(session: Session, jobs: Sequence[str], limit: int) -> dict[tuple[str, str], list[Run]]:
@@ -106,7 +114,7 @@ def runs(
     limit: int,
 ) -> list[Run]:
     """The newest `limit` runs, newest first: of a panel, of a job, with an outcome, before another run."""
-    before = 2**63 - 1 if before_id is None else before_id
+    before = MOST if before_id is None else before_id
     if panel is None and job is None and outcome is None:
         chosen = select(Run).where(Run.id < before).order_by(Run.id.desc()).limit(limit)
         return list(session.scalars(chosen))
@@ -116,8 +124,8 @@ def runs(
 
 def _loaded(session: Session, statement: str, asked: Mapping[str, object]) -> list[Run]:
     """The runs whose ids a statement tells, newest first."""
-    ids = [run_id for (run_id,) in fetch(session, statement, asked)]
-    return list(session.scalars(select(Run).where(Run.id.in_(select(each_of(ids)))).order_by(Run.id.desc())))
+    ids = listed(run_id for (run_id,) in fetch(session, statement, asked))
+    return list(session.scalars(CHOSEN, {"ids": ids}))
 
 
 def find_run(session: Session, run_id: int) -> Run | None:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, func, select, text, tuple_, type_coerce
+from sqlalchemy import BigInteger, bindparam, func, select, text, tuple_, type_coerce
 from sqlalchemy.orm import Session
 
 from db.schema import Observation, Series, SourceState
 from db.times import from_us
+
+NAMED = select(Series).where(Series.name.in_(select(func.json_each(bindparam("names")).table_valued("value").c.value)))
 
 
 def ping(session: Session) -> None:
@@ -60,8 +62,7 @@ def find_series(session: Session, name: str) -> Series | None:
 
 def find_many(session: Session, names: Sequence[str]) -> dict[str, Series]:
     """The series of some names, by name, where there are."""
-    asked = select(func.json_each(json.dumps(list(names))).table_valued("value").c.value)
-    return {series.name: series for series in session.scalars(select(Series).where(Series.name.in_(asked)))}
+    return {series.name: series for series in session.scalars(NAMED, {"names": json.dumps(list(names))})}
 
 
 def add_series(session: Session, name: str, panel: str) -> Series:

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, select, type_coerce
 from sqlalchemy.orm import Session
 
-from db.queries.execution import fetch, listed
-from db.schema import Forecast, ForecastStep, Score
+from db.queries.execution import LEAST, MOST, fetch, listed
 from db.times import from_us, to_us
 
 STEPS = """
@@ -33,6 +31,18 @@ BOUNDS_OF_CARDS = """
 ENDS = """
     SELECT value, (SELECT target_ts FROM forecast_steps WHERE forecast_id = value ORDER BY step DESC LIMIT 1)
     FROM json_each(:ids)"""
+
+# A model's newest forecasts of a series, and what came of each of their steps.
+LIVE = """
+    SELECT f.cutoff, f.unit, s.step, s.mean, o.value FROM (
+        SELECT id, cutoff, unit FROM forecasts
+        WHERE series_id = :series_id AND model_id = :model_id AND unit IS NOT NULL
+        AND issued_at BETWEEN :issued_from AND :as_of AND cutoff < :before
+        ORDER BY cutoff DESC LIMIT :newest
+    ) f JOIN forecast_steps s ON s.forecast_id = f.id LEFT JOIN scores o
+    ON o.series_id = :series_id AND o.target_ts = s.target_ts AND o.forecast_id = s.forecast_id AND o.step = s.step
+    AND o.scored_at <= :as_of
+    ORDER BY f.cutoff, s.step"""
 
 
 class StepRow(NamedTuple):
@@ -106,32 +116,12 @@ def live_steps(
 
     as_of: what was issued and scored by then; before: of cutoffs before that. Forecasts without a unit are passed over.
     """
-    mine = [Forecast.series_id == series_id, Forecast.model_id == model_id, Forecast.unit.is_not(None)]
-    mine.append(Forecast.issued_at <= as_of)
-    if before is not None:
-        mine.append(Forecast.cutoff < before)
-    if issued_from is not None:
-        mine.append(Forecast.issued_at >= issued_from)
-    chosen = (
-        select(Forecast.id, Forecast.cutoff, Forecast.unit)
-        .where(*mine)
-        .order_by(Forecast.cutoff.desc())
-        .limit(newest)
-        .subquery()
-    )
-    scored = (
-        (Score.series_id == series_id)
-        & (Score.target_ts == ForecastStep.target_ts)
-        & (Score.forecast_id == ForecastStep.forecast_id)
-        & (Score.step == ForecastStep.step)
-        & (Score.scored_at <= as_of)
-    )
-    rows = session.execute(
-        select(
-            type_coerce(chosen.c.cutoff, BigInteger), chosen.c.unit, ForecastStep.step, ForecastStep.mean, Score.value
-        )
-        .join(ForecastStep, ForecastStep.forecast_id == chosen.c.id)
-        .join(Score, scored, isouter=True)
-        .order_by(chosen.c.cutoff, ForecastStep.step)
-    )
-    return [LiveStep(*row) for row in rows]
+    asked = {
+        "series_id": series_id,
+        "model_id": model_id,
+        "as_of": to_us(as_of),
+        "before": MOST if before is None else to_us(before),
+        "issued_from": LEAST if issued_from is None else to_us(issued_from),
+        "newest": newest,
+    }
+    return [LiveStep(*row) for row in fetch(session, LIVE, asked)]

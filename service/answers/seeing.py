@@ -63,8 +63,8 @@ class Seen:
     model: Model | None
     steps: list[StepAnswer]  # of the forecast, where they were asked for
     next: StepAnswer | None  # the first step whose interval has not ended; where all have, the first
-    refits: Sequence[Run]  # of the panel, newest first
     state: State
+    shared: "Shared"  # with the other series of its panel
 
     @property
     def data_age_s(self) -> int | None:
@@ -116,7 +116,7 @@ def _see(
         mine = _NOTHING if forecast is None else ahead[forecast.id]
         known = pairs.get(series.id, [])
         judged = _judged(panel, series, known, forecast, mine.ends, now, shared)
-        seen.append(Seen(panel, series, now, known, forecast, model, mine.steps, mine.next, shared.refits, judged))
+        seen.append(Seen(panel, series, now, known, forecast, model, mine.steps, mine.next, judged, shared))
     return seen
 
 
@@ -186,7 +186,7 @@ def _judged(
             expire_after=panel.expire_after,
             interval=panel.interval,
             lacking=shared.lacking if pairs and forecast is None else None,
-            refit=shared.refit_told,
+            refit=shared.refit_told if forecast is None else "",
         )
     )
 

@@ -84,6 +84,7 @@ def _answers(session: Session, seen: Sequence[Seen], now: datetime, history: int
 
 def _answer(seen: Seen, score: ScoreSummary, history: int) -> SeriesAnswer:
     newest = [ObservationAnswer(from_us(ts), value) for ts, value in seen.pairs[-max(1, history) :]]
+    refits = seen.shared.refits
     return SeriesAnswer(
         name=seen.series.name,
         panel=seen.panel.name,
@@ -97,8 +98,8 @@ def _answer(seen: Seen, score: ScoreSummary, history: int) -> SeriesAnswer:
         model=None if seen.model is None else seen.model.kind,
         model_version=None if seen.model is None else seen.model.version,
         score_7d=glance(score),
-        last_refit=_last_refit(seen.refits),
-        next_refit=next_due(seen.refits, schedule_of(seen.panel, "refit"), seen.now) if seen.refits else None,
+        last_refit=_last_refit(refits),
+        next_refit=next_due(refits, schedule_of(seen.panel, "refit"), seen.now) if refits else None,
         history=newest if history else None,
         ahead=seen.steps if history else None,
     )

@@ -78,7 +78,10 @@ IssuedBefore = Annotated[Moment, Query(description="Issued before this time. ISO
 Cutoff = Annotated[Moment, Query(description="Of this cutoff only. ISO 8601")]
 
 
-def _levels(
+# Parameters are no plain functions: FastAPI would send each to a thread.
+
+
+async def _levels(
     level: Annotated[
         str | None,
         Query(
@@ -94,7 +97,7 @@ def _levels(
 Levels = Annotated[list[int], Depends(_levels)]
 
 
-def _max_age(
+async def _max_age(
     max_age: Annotated[
         str | None,
         Query(
@@ -117,7 +120,7 @@ def _max_age(
 MaxAge = Annotated[timedelta | None, Depends(_max_age)]
 
 
-def _wants_csv(
+async def _wants_csv(
     form: Annotated[
         Literal["json", "csv"] | None, Query(alias="format", description="As `Accept: text/csv` does, but stronger")
     ] = None,
