@@ -30,6 +30,7 @@ class Server:
         import uvicorn
 
         from service.api import create_app
+        from service.heads import LimitedHeads
 
         self._scheduler = scheduler
         self._clock = clock
@@ -51,6 +52,8 @@ class Server:
             timeout_graceful_shutdown=TO_END,
             server_header=False,
             proxy_headers=False,
+            http=LimitedHeads,
+            ws="none",
             callback_notify=self._see,
             timeout_notify=0,
         )

@@ -12,10 +12,12 @@ from db.times import from_us, to_us
 
 STEPS = """
     SELECT forecast_id, step, target_ts, mean, naive FROM forecast_steps
-    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) ORDER BY forecast_id, step"""
+    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) AND step BETWEEN :first AND :last
+    ORDER BY forecast_id, step"""
 BOUNDS = """
     SELECT forecast_id, step, level, lo, hi FROM forecast_bounds
-    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) ORDER BY forecast_id, step, level"""
+    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) AND step BETWEEN :first AND :last
+    ORDER BY forecast_id, step, level"""
 
 # Of each pair [forecast, moment]. Targets rise with the step: the first steps of the index are looked at, no more.
 NEXT = """
@@ -65,14 +67,15 @@ class LiveStep(NamedTuple):
     value: float | None  # None where it is not known yet
 
 
-def steps_of(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepRow]]:
-    """The steps of some forecasts, in order."""
-    asked = {"ids": listed(forecast_ids)}
+def steps_of(session: Session, forecast_ids: Sequence[int], step: int | None = None) -> dict[int, list[StepRow]]:
+    """The steps of some forecasts, in order; or that one of each, where it has it."""
+    first, last = (1, MOST) if step is None else (step, step)
+    asked = {"ids": listed(forecast_ids), "first": first, "last": last}
     steps: dict[int, list[StepRow]] = {forecast_id: [] for forecast_id in forecast_ids}
-    for forecast_id, step in _step_rows(fetch(session, STEPS, asked)):
-        steps[forecast_id].append(step)
+    for forecast_id, row in _step_rows(fetch(session, STEPS, asked)):
+        steps[forecast_id].append(row)
     for forecast_id, number, level, lo, hi in fetch(session, BOUNDS, asked):
-        steps[forecast_id][number - 1].bounds[level] = (lo, hi)  # the steps of a forecast are numbered from 1 on
+        steps[forecast_id][number - first].bounds[level] = (lo, hi)  # they are numbered from 1 on
     return steps
 
 

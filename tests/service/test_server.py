@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from db import engine
+from service.heads import LimitedHeads
 from service.server import Server, allow_files, give_back
 from service.settings import ApiSettings
 
@@ -55,6 +56,10 @@ def test_it_is_not_well_once_the_scheduler_hangs(server, scheduler):
     asyncio.run(server._uvicorn.config.callback_notify())
     scheduler.ticking = False
     assert not server.is_well()
+
+
+def test_no_head_is_read_without_an_end_and_no_socket_is_opened_that_nothing_answers(server):
+    assert (server._uvicorn.config.http, server._uvicorn.config.ws) == (LimitedHeads, "none")
 
 
 @pytest.fixture
