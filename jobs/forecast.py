@@ -19,7 +19,7 @@ from models.arrays import Array
 from models.errors import BadModelBytesError, ModelError
 from models.forecaster import Forecaster
 
-BATCH = 50  # series a transaction: with more, others would wait long for the lock; with fewer, answers be made anew often
+BATCH = 50  # series a transaction: more would hold the lock long; fewer, and answers would be made anew more often
 
 
 class NoModelError(Exception):
