@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from jobs import backtest, frequencies, longfile, revisions, summary
 from jobs.backtest import BacktestError, History, Replayed, Tell
@@ -30,6 +29,7 @@ from jobs.rows import RowHistory
 from jobs.summary import Measures, Summary
 from service import durations
 from service.commands import completion
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     UsageError,
@@ -39,7 +39,6 @@ from service.commands.terminal import (
     progress,
     reading,
     settings_of,
-    table_of,
 )
 
 LEVELS = (80, 95)
@@ -157,7 +156,7 @@ def _run(question: Question, every: int | timedelta, json: Path | None, forecast
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(metrics(question, replayed, found)), indent=2) + b"\n")
     _tell_left_out(question, replayed, found)
-    out.print(_table(found, question.history.asked.levels))
+    _table(found, question.history.asked.levels).print()
     out.print(escape(_line(question, replayed, found, every)))
     for what, path in (("metrics", json), ("forecasts", forecasts)):
         if path is not None:
@@ -360,9 +359,7 @@ def _tell_left_out(question: Question, replayed: Replayed, found: Summary) -> No
 
 def _table(found: Summary, levels: Sequence[int]) -> Table:
     widest = levels[-1]
-    table = table_of(
-        "forecast by", "sMAPE", "MASE", "OWA", f"MSIS {widest}", *(f"coverage {level}" for level in levels)
-    )
+    table = Table("forecast by", "sMAPE", "MASE", "OWA", f"MSIS {widest}", *(f"coverage {level}" for level in levels))
     for name, measures in found.measures.items():
         figures = [measures.smape, measures.mase, measures.owa, measures.msis[widest], *measures.coverage.values()]
         table.add_row(name.replace("_", " "), *(_number(figure) for figure in figures))

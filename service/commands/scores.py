@@ -3,7 +3,8 @@
 from rich.markup import escape
 
 from service import answers
-from service.commands.terminal import Config, Json, SeriesName, asked_of, number_told, out, print_json, table_of
+from service.commands.tables import Table
+from service.commands.terminal import Config, Json, SeriesName, asked_of, number_told, out, print_json
 from service.daemon import utc_now
 from service.shapes import ScoreAnswer, StepScoreAnswer
 
@@ -30,11 +31,11 @@ def command(series: SeriesName, config: Config = None, json: Json = False) -> No
 
 def _print(window: ScoreAnswer) -> None:
     levels = list(window.coverage or ())
-    table = table_of("step", "scored", "MAE", "naive", "skill", "MASE", *(f"coverage {level}" for level in levels))
+    table = Table("step", "scored", "MAE", "naive", "skill", "MASE", *(f"coverage {level}" for level in levels))
     for step in window.by_step or ():
         table.add_row(str(step.step), f"{step.scored:,}", *_cells(step, levels))
     table.add_row("all", f"{window.scored_steps:,}", *_cells(window, levels))
-    out.print(table)
+    table.print()
 
 
 def _cells(score: ScoreAnswer | StepScoreAnswer, levels: list[str]) -> list[str]:

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from service.commands.overview import HEADINGS, STATUSES, Overview, cells, counted, drifts_of, plain, reasons_of
-from service.commands.terminal import COLOURS, TEXT, time_told
+from service.commands.tables import TEXT
+from service.commands.terminal import COLOURS, time_told
 from service.shapes import SeriesAnswer
 from service.sparkline import fitted, scale_of, sparkline
 

@@ -16,6 +16,7 @@ from jobs.due import RUNS_LOOKED_AT, AfterClose, Job, Schedule, next_due, schedu
 from jobs.panel import Panel
 from jobs.secrets import hide
 from service import durations
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     Json,
@@ -25,7 +26,6 @@ from service.commands.terminal import (
     print_json,
     reading,
     settings_of,
-    table_of,
 )
 from service.daemon import utc_now
 from service.exposure import token_of
@@ -80,19 +80,19 @@ def check(config: Config = None, json: Json = False) -> None:
     out.print(escape(f"configuration  {told}"))
     out.print(escape(f"database       {settings.database_url}"))
     out.print(escape(f"API            {api}"))
-    table = table_of("panel", "source", "interval", "horizon", "fetch every", "next", "refit every", "next")
+    table = Table("panel", "interval", "horizon", "fetch every", "next", "refit every", "next", "source")
     for plan in plans:
         table.add_row(
             plan.name,
-            escape(plan.source),
             plan.interval,
             f"{plan.horizon} steps",
             plan.fetch_every,
             _due_told(plan.next_fetch, now),
             plan.refit_every,
             _due_told(plan.next_refit, now),
+            escape(plan.source),
         )
-    out.print(table)
+    table.print()
 
 
 def _plans(settings: Settings, now: datetime) -> list[PanelPlan]:

@@ -22,6 +22,7 @@ from service.commands.overview import (
     reasons_of,
 )
 from service.commands.screen import LONGEST, draw
+from service.commands.tables import Table
 from service.commands.terminal import (
     AnyPanel,
     Config,
@@ -34,7 +35,6 @@ from service.commands.terminal import (
     print_json,
     reading,
     settings_of,
-    table_of,
 )
 from service.daemon import utc_now
 
@@ -78,13 +78,13 @@ def watch_it(ask: Callable[[], Overview], console: Console, wait: Callable[[floa
 
 
 def _print(seen: Overview) -> None:
-    table = table_of(*HEADINGS)
+    table = Table(*HEADINGS)
     for panel, found in seen.series.items():
         table.add_row(f"[bold]{panel}[/]")
         for series in found:
             name, value, age, status, *others = map(escape, cells(series, seen.now))
             table.add_row(f"  {name}", value, age, coloured(status), *others)
-    out.print(table)
+    table.print()
     for (word, reason), names in reasons_of(seen).items():
         told = escape(plain(f"{', '.join(names)}: {reason}"))
         out.print(f"{coloured(word)}  {told}")
