@@ -259,15 +259,33 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _told("ended by Ctrl-C", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes there once more as it ends
+        _leave_stdout()
         return READER_GONE
     except typer.TyperException as error:
         return _misused(error)
+    except OSError as error:
+        return _told(_refused(error), MISUSED)
     except Exception as error:
         if not _is_mendable(error):
             raise
         return _told(str(error), MISUSED)
     return DONE
+
+
+def _leave_stdout() -> None:
+    """Let go of what could not be written there: Python would try once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, and what to do; of a copy the file that was to be written."""
+    from service.complaints import unwritable
+
+    path = error.filename2 or error.filename
+    if path is None and error.errno is not None:
+        _leave_stdout()
+        path = "standard output"
+    return str(error) if path is None else unwritable(path, error)
 
 
 def _misused(error: typer.TyperException) -> int:
@@ -302,7 +320,7 @@ def _is_mendable(error: Exception) -> bool:
     from service.complaints import SettingsError
     from service.daemon import StartError
 
-    return isinstance(error, SettingsError | DatabaseUnusableError | StartError | UsageError | OSError)
+    return isinstance(error, SettingsError | DatabaseUnusableError | StartError | UsageError)
 
 
 def _told(message: str, code: int) -> int:

@@ -15,6 +15,7 @@ PATIENCE = 3.0  # seconds to wait for the write lock: the daemon holds it for a 
 LARGE_WAL = 100e6  # bytes
 MOST_HOLDERS = 5
 AS_ITS_USER = "run this as the user whose database it is"
+MAKE_ROOM = "make room on its disk"
 RESTORE = "stop the daemon, put a backup in its place (rollcast db backup makes one), or `sqlite3 FILE .recover`"
 
 
@@ -92,7 +93,8 @@ def writing(path: Path, patience: float) -> Finding:
             f"{path} stayed locked for {patience:g} s; open in {holders}",
             "wait, or end the one that holds it: a program that looks at the database must not keep a transaction open",
         )
-    return bad("lock", f"{path} cannot be written to: {refused}", AS_ITS_USER)
+    cure = MAKE_ROOM if "full" in refused else AS_ITS_USER
+    return bad("lock", f"{path} cannot be written to: {refused}", cure)
 
 
 def log(path: Path) -> Finding:

@@ -42,6 +42,8 @@ def init(
     target = folder / CONFIG_NAME
     if target.exists() and not force:
         raise UsageError(f"{target} is there already; --force overwrites it")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; expected one to write into")
     samples = folder / "samples"
     samples.mkdir(parents=True, exist_ok=True)
     for sample in (DEFAULT_FILE.parent / "samples").iterdir():

@@ -83,4 +83,4 @@ def revision_of(path: Path) -> Revision:
     try:
         return health.revision(path)
     except sqlite3.DatabaseError as error:
-        raise DatabaseUnusableError(f"cannot use the database {path}: {error}; check the file") from error
+        raise engine.unusable(path, error) from error

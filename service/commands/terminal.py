@@ -20,6 +20,7 @@ from db.engine import DatabaseUnusableError, Sessions
 from jobs.panel import Panel
 from service import answers
 from service.commands import completion
+from service.complaints import unwritable
 from service.settings import CONFIG_NAME, Settings, find_file, load
 
 Answered = TypeVar("Answered")
@@ -127,6 +128,17 @@ def asked_of(config: Path | None, ask: Callable[[Session, Mapping[str, Panel]], 
             return ask(session, panels)
         except answers.NoSeriesError as error:
             raise UsageError(f"{error}; {error.hint}") from error
+
+
+@contextmanager
+def writing_to(file: Path, elsewhere: str = "name another place") -> Iterator[None]:
+    """Write a file that was asked for. Raises UsageError, under its own name, where that cannot be done."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(unwritable(file, error, elsewhere)) from error
 
 
 def print_json(answer: Any) -> None:

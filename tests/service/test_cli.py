@@ -1,15 +1,19 @@
 """The command line, as a person types it."""
 
+import errno
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from db import engine, queries
 
+ENVIRON = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}  # so that this checkout is run
 CONFIG = """
 [panels.oil]
 source = { type = "csv", path = "oil.csv" }
@@ -23,7 +27,7 @@ def rollcast(tmp_path):
     """Run the command in a folder of its own, without any variable of Rollcast."""
 
     def run(*words, **variables):
-        environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "80", **variables}
+        environ = ENVIRON | {"HOME": str(tmp_path), "COLUMNS": "80", **variables}
         command = [sys.executable, "-m", "service", *words]
         return subprocess.run(
             command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
@@ -38,7 +42,7 @@ def start(tmp_path):
     started = []
 
     def run(*words):
-        environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        environ = ENVIRON | {"HOME": str(tmp_path)}
         command = [sys.executable, "-m", "service", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environ, **pipes))
@@ -149,12 +153,6 @@ def test_a_database_that_is_none_is_told_in_one_line(rollcast, configured, tmp_p
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_line(rollcast, configured):
-    ended = rollcast("init", "/proc/nowhere")
-    assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1
-
-
 HEAVY = ("yfinance", "scipy", "matplotlib", "polars", "pyarrow", "uvicorn", "fastapi")
 
 
@@ -229,3 +227,34 @@ def test_a_reader_of_a_pipe_who_has_gone_is_no_trouble(rollcast, start, tmp_path
     assert process.wait(30) == 141
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+@pytest.mark.parametrize("words", [["sources"], ["sources", "--json"], ["--help"]], ids=" ".join)
+def test_an_output_that_takes_no_more_is_told_in_one_line(tmp_path, words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "service", *words]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    told = "rollcast: cannot write standard output: No space left on device; make room\n"
+    assert (ended.returncode, ended.stderr) == (2, told)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("/proc/nowhere", "cannot write /proc/nowhere: No such file or directory; name another place"),
+        ("rollcast.toml", "rollcast.toml is no folder; expected one to write into"),
+    ],
+)
+def test_where_no_folder_can_be_made_init_says_so(rollcast, configured, folder, told):
+    ended = rollcast("init", folder)
+    assert (ended.returncode, ended.stderr) == (2, f"rollcast: {told}\n")
+
+
+def test_what_cannot_be_copied_is_told_by_the_file_that_was_to_be_written(monkeypatch, run_command):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr("shutil.copy", full)
+    code, _, err = run_command("init", "sub")
+    assert code == 2
+    assert re.fullmatch(r"rollcast: cannot write sub/samples/\S+: No space left on device; make room\n", err)

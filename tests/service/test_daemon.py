@@ -1,5 +1,6 @@
 """What the daemon checks before it starts, and what it tells of itself. tests/e2e/ starts real ones."""
 
+import errno
 import os
 import pty
 import signal
@@ -12,7 +13,7 @@ import pytest
 from db import queries
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
-from service.daemon import is_running, status_told, take_lock
+from service.daemon import StartError, is_running, status_told, take_lock
 
 
 def test_a_folder_that_a_daemon_works_on_is_told_from_one_that_none_does(tmp_path):
@@ -132,3 +133,12 @@ def test_under_nohup_a_terminal_that_is_closed_ends_nothing(in_terminal, tmp_pat
     process, terminal = in_terminal(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     os.close(terminal)
     assert outcome(process, tmp_path) == "reload"
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_cure(tmp_path, monkeypatch):
+    def full(_file, _content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    with pytest.raises(StartError, match=r"daemon\.lock: No space left on device; make room"):
+        take_lock(tmp_path)
