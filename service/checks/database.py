@@ -21,11 +21,15 @@ RESTORE = "stop the daemon, put a backup in its place (rollcast db backup makes 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found, and whether the database can be asked for more: read; written to, by those who undo it."""
+    """What was found, and whether the database can be asked for more: read; written to, by those who undo it.
+
+    absent: there is none yet, so nothing is stored.
+    """
 
     findings: list[Finding]
     readable: bool
     writable: bool
+    absent: bool = False
 
 
 def database(path: Path, *, deep: bool, daemon_runs: bool) -> Examined:
@@ -34,7 +38,8 @@ def database(path: Path, *, deep: bool, daemon_runs: bool) -> Examined:
         if not path.exists():
             told = f"there is no database {path} yet"
             cure = "see its log: it should have made one" if daemon_runs else "rollcast run makes it"
-            return Examined([(bad if daemon_runs else look)("database", told, cure)], readable=False, writable=False)
+            finding = (bad if daemon_runs else look)("database", told, cure)
+            return Examined([finding], readable=False, writable=False, absent=True)
         damage = soundness(path, deep=deep)
         tables = revision(path)
     except PermissionError as error:
