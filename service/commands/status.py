@@ -67,7 +67,7 @@ def command(panel: AnyPanel = None, config: Config = None, json: Json = False, w
 
 def watch_it(ask: Callable[[], Overview], console: Console, wait: Callable[[float], object]) -> None:
     """Draw what there is to see, again and again, until Ctrl-C; the terminal is then as it was before."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it, too, must not leave the screen as it is
+    signal.signal(signal.SIGQUIT, signal.default_int_handler)  # Ctrl-\\, too, must not leave the screen as it is
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:

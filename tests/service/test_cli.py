@@ -2,16 +2,20 @@
 
 import errno
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from db import engine, queries
+from service import cli
 
 ENVIRON = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}  # so that this checkout is run
 CONFIG = """
@@ -202,7 +206,8 @@ def test_without_a_command_the_help_is_shown_with_exit_code_2(rollcast, words):
     assert "Usage: " in ended.stdout
 
 
-def test_ctrl_c_ends_a_command_in_one_line_with_exit_code_130(start, configured, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_told_to_end_says_so_in_one_line_and_on_record(start, rollcast, configured, tmp_path, number):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/oil.csv"
         source = f'source = {{ type = "http", url = "{url}", format = "csv" }}'
@@ -210,10 +215,12 @@ def test_ctrl_c_ends_a_command_in_one_line_with_exit_code_130(start, configured,
         file.write_text(CONFIG.replace('source = { type = "csv", path = "oil.csv" }', source))
         process = start("fetch")
         asked, _ = silent.accept()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
         asked.close()
-    assert (process.returncode, out, err) == (130, "", "rollcast: ended by Ctrl-C\n")
+    assert (process.returncode, out, err) == (130, "", "rollcast: ended by Ctrl-C or SIGTERM\n")
+    (run,) = json.loads(rollcast("runs", "list", "--json").stdout)["runs"]
+    assert run["outcome"] == "interrupted"
 
 
 def test_a_reader_of_a_pipe_who_has_gone_is_no_trouble(rollcast, start, tmp_path):
@@ -258,3 +265,30 @@ def test_what_cannot_be_copied_is_told_by_the_file_that_was_to_be_written(monkey
     code, _, err = run_command("init", "sub")
     assert code == 2
     assert re.fullmatch(r"rollcast: cannot write sub/samples/\S+: No space left on device; make room\n", err)
+
+
+def test_a_reader_who_has_gone_before_a_help_is_printed_is_no_trouble_either():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "service", "--help"]
+    ended = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(theirs)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_are_closed_are_no_trouble(tmp_path, configured, closed):
+    command = f'"{sys.executable}" -m service check {closed}'
+    ended = subprocess.run(command, shell=True, cwd=tmp_path, env=ENVIRON, capture_output=True, timeout=60, check=False)  # noqa: S602
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_the_version_is_told(rollcast):
+    assert rollcast("--version").stdout == f"rollcast {version('rollcast')}\n"
+
+
+@pytest.mark.parametrize("group", ["models", "runs", "db"])
+def test_the_help_of_a_group_has_an_example_of_each_of_its_commands(rollcast, group):
+    told = rollcast(group, "--help").stdout
+    (found,) = (each for each in chain.from_iterable(cli.COMMANDS.values()) if each.name == group)
+    assert all(f"  {entry.examples[0]}" in told for entry in found.entries)
