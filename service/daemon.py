@@ -1,5 +1,6 @@
 """The daemon: puts the parts together, runs them in the foreground, and ends them within seconds."""
 
+import errno
 import fcntl
 import gc
 import logging
@@ -222,9 +223,13 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise StartError(
-            f"cannot listen on {host}:{port}: {error.strerror}; set another with ROLLCAST_API__PORT"
-        ) from error
+        number = error.errno or 0
+        reason = (
+            os.strerror(number) if number > 0 else error.strerror
+        )  # what Python makes of it names the address again
+        taken = number in (errno.EADDRINUSE, errno.EACCES)
+        cure = "set another port with ROLLCAST_API__PORT" if taken else "set api.host to an address of this machine"
+        raise StartError(f"cannot listen on {host}:{port}: {reason}; {cure}") from error
 
 
 def utc_now() -> datetime:

@@ -128,7 +128,7 @@ def _would_prune(path: Path, panels: list[Panel]) -> None:
         engine.migrate(write_engine)
         for panel in panels:
             pruned = prune_job(engine.sessions(write_engine), panel, utc_now())
-            out.print(f"{panel.name}  would forget  {pruned}")
+            out.print(f"{panel.name}  would forget  {pruned.counted}")
         write_engine.dispose()
 
 

@@ -203,7 +203,7 @@ def _answer(found: Sequence[ModelAnswer], panel: Panel, version: int | None) -> 
         if model.version == version:
             return model
     versions = ", ".join(str(model.version) for model in reversed(found))
-    raise UsageError(f"panel {panel.name} has no model of version {version}; there are {versions}")
+    raise UsageError(f"panel {panel.name} has no model of version {version}; its versions: {versions}")
 
 
 def _change(name: str, config: Path | None, change: Callable[[Sessions, Panel, Clock], str]) -> None:

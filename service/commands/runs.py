@@ -28,6 +28,7 @@ from service.shapes import RunAnswer
 Job = Literal["fetch", "score", "refit", "forecast", "prune"]
 Outcome = Literal["running", "ok", "waiting", "failed", "interrupted"]
 MOST = 100_000
+LARGEST_ID = 2**63 - 1  # that SQLite can hold
 
 
 def _listed(words: object) -> str:
@@ -78,7 +79,12 @@ def list_runs(
 
 
 def show(
-    run: Annotated[int, typer.Argument(metavar="ID", help="The number of the run, as rollcast runs list tells it.")],
+    run: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", help="The number of the run, as rollcast runs list tells it.", min=1, max=LARGEST_ID
+        ),
+    ],
     config: Config = None,
     json: Json = False,
 ) -> None:

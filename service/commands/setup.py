@@ -21,6 +21,7 @@ from service.commands.terminal import (
     Config,
     Json,
     UsageError,
+    err,
     is_there,
     out,
     print_json,
@@ -77,6 +78,7 @@ def check(config: Config = None, json: Json = False) -> None:
     if json:
         file = None if settings.file == DEFAULT_FILE else str(settings.file)
         print_json({"configuration": file, "database": settings.database_url, "api": api, "panels": plans})
+        _tell_missing(settings)
         return
     told = "built in (rollcast init writes a file of your own)" if settings.file == DEFAULT_FILE else settings.file
     out.print(escape(f"configuration  {told}"))
@@ -95,6 +97,16 @@ def check(config: Config = None, json: Json = False) -> None:
             escape(plan.source),
         )
     table.print()
+    _tell_missing(settings)
+
+
+def _tell_missing(settings: Settings) -> None:
+    """Which panels read files that are not there: they may be yet to come."""
+    for panel in settings.build_panels():
+        missing = getattr(panel.source, "missing", None)  # of a source of files
+        told = None if missing is None else missing()
+        if told is not None:
+            err.print(f"[yellow]look[/]  {panel.name}: {escape(told)}; until then its fetches fail")
 
 
 def _plans(settings: Settings, now: datetime) -> list[PanelPlan]:

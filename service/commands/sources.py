@@ -118,7 +118,7 @@ def dry_run(settings: Settings, panels: Sequence[Panel], *, json: bool) -> bool:
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         trying(url_to_try(settings, Path(folder))) as sessions,
     ):
-        means = daemon.make_means(settings.data_dir, utc_now)
+        means = daemon.make_means(Path(folder), utc_now)  # nothing is left in the data folder
         for panel in panels:
             with err.status(f"{panel.name}: asking its source"):
                 found[panel.name] = _tried(sessions, panel, means)

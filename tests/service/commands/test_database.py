@@ -168,7 +168,7 @@ def test_a_backup_is_not_written_where_it_makes_no_sense(sold, database, words, 
 
 
 def test_a_prune_forgets_what_is_not_kept_and_is_on_record(sold, stored, forgetful, database):
-    assert sold("db", "prune")[:2] == (0, "sales  ok  0 forecasts, 30 observations, 0 models\n")
+    assert sold("db", "prune")[:2] == (0, "sales  ok  0 forecasts, 30 observations, 0 models forgotten\n")
     assert count(database) == 10
     with stored() as session:
         assert queries.newest_runs(session, "sales", "prune", 1)[0].outcome == "ok"
