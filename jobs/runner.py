@@ -26,12 +26,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ended(Generic[T]):
-    """How a run ended: with a result, or without one and why. unrecorded: the run, where the database refused it."""
+    """How a run ended: with a result, or without one and why.
+
+    unrecorded: the run, where the database refused it; refusal: its words.
+    """
 
     outcome: str
     reason: str
     result: T | None
     unrecorded: Run | None = None
+    refusal: SQLAlchemyError | None = None
 
 
 def run(
@@ -59,7 +63,7 @@ def run(
             run_id = queries.start_run(session, job, panel, due=due, started=started)
     except SQLAlchemyError as error:
         refused = Run(job=job, panel=panel, due=due, started=started, outcome="failed", reason=one_line(error))
-        return Ended(refused.outcome, refused.reason, None, refused)
+        return Ended(refused.outcome, refused.reason, None, refused, error)
     result: T | None = None
     outcome, reason = "interrupted", "the process was told to end"
     try:

@@ -223,11 +223,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        number = error.errno or 0
-        reason = (
-            os.strerror(number) if number > 0 else error.strerror
-        )  # what Python makes of it names the address again
-        taken = number in (errno.EADDRINUSE, errno.EACCES)
+        reason = str(error.strerror).partition(" (while ")[0]  # Python names the address again, in its own way
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
         cure = "set another port with ROLLCAST_API__PORT" if taken else "set api.host to an address of this machine"
         raise StartError(f"cannot listen on {host}:{port}: {reason}; {cure}") from error
 

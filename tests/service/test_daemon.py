@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_is_told_with_the_variable_that_sets_another():
 
 def test_a_host_that_nobody_knows_is_told_with_the_setting_to_change(monkeypatch):
     def unknown(*_args, **_options):
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known (while attempting to bind)")
 
     monkeypatch.setattr("socket.create_server", unknown)
     told = r"^cannot listen on nohost:80: Name or service not known; set api.host to an address of this machine$"

@@ -91,3 +91,13 @@ def test_a_dry_run_on_a_locked_database_says_so_in_a_line(sold, stored, tmp_path
         code, out, err = sold("fetch", "--dry-run")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "stayed locked by another process" in err
+
+
+def test_a_job_whose_record_the_database_does_not_take_is_told_with_the_cure(sold, stored, tmp_path):
+    with stored.begin() as session:
+        session.execute(
+            text("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+        )
+    code, out, err = sold("fetch")
+    told = f"rollcast: cannot use the database {tmp_path}/data/rollcast.db: disk is full; make room\n"
+    assert (code, out, err) == (2, "", told)
