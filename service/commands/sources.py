@@ -78,7 +78,9 @@ def command(json: Json = False) -> None:
         table.add_column(overflow="fold")
         for option in options:
             table.add_row(f"  {escape(option.name)}", escape(option.default), escape(option.help))
-        out.print(table, soft_wrap=False, width=room())
+        with out.capture() as captured:
+            out.print(table, soft_wrap=False, width=room())
+        out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), markup=False)
     err.print("Each with an example: docs/sources.md. Any option may hold ${NAME}, a secret from the environment.")
 
 

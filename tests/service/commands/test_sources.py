@@ -38,6 +38,7 @@ def test_the_list_is_for_people_too(rollcast):
     assert "symbols" in out
     assert "required" in out
     assert "docs/sources.md" in err
+    assert not any(line.endswith(" ") for line in out.splitlines())
 
 
 def test_a_dry_run_tells_what_would_come_and_stores_nothing(rollcast, tmp_path):
