@@ -47,9 +47,10 @@ from jobs.workers import Workers
 
 log = logging.getLogger("rollcast")
 
+T = TypeVar("T")
+
 BEAT = timedelta(seconds=1)
 SLOW = timedelta(minutes=1)
-T = TypeVar("T")
 MANY = 10_000  # threads at most, made when they are needed: more than there are panels
 
 
@@ -209,7 +210,7 @@ class Scheduler:
         because: str = "",
         keep_idle: bool = True,
     ) -> T | None:
-        """Run a job of a panel; returns its result."""
+        """Run a job of a panel, whether it can be recorded or not; returns its result."""
         ended = run(self._sessions, self._clock, job, name, work, due=due, because=because, keep_idle=keep_idle)
         self._unrecorded.note(job, name, ended.unrecorded)
         return ended.result

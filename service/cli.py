@@ -281,13 +281,15 @@ def _leave_stdout() -> None:
 
 def _refused(error: OSError) -> str:
     """What the system refused, and what to do; of a copy the file that was to be written."""
-    from service.complaints import unwritable
+    from service.complaints import is_full, unwritable
 
     path = error.filename2 or error.filename
-    if path is None and error.errno is not None:
-        _leave_stdout()
-        path = "standard output"
-    return str(error) if path is None else unwritable(path, error)
+    if path is not None:
+        return unwritable(path, error)
+    if not is_full(error):
+        return str(error)
+    _leave_stdout()  # it may be that which takes no more
+    return unwritable("what it has to say", error)
 
 
 def _misused(error: typer.TyperException) -> int:

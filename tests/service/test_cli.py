@@ -241,7 +241,7 @@ def test_an_output_that_takes_no_more_is_told_in_one_line(tmp_path, words):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "service", *words]
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-    told = "rollcast: cannot write standard output: No space left on device; make room\n"
+    told = "rollcast: cannot write what it has to say: No space left on device; make room\n"
     assert (ended.returncode, ended.stderr) == (2, told)
 
 
