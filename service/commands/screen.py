@@ -139,7 +139,7 @@ def _some(names: list[str]) -> str:
 
 def _foot(seen: Overview, width: int) -> Text:
     daemon = "the daemon runs" if seen.daemon_runs else "no daemon runs: rollcast run starts one"
-    told = [time_told(seen.now), daemon, seen.counted, "Ctrl-C ends this"]
+    told = [time_told(seen.now), daemon, seen.counted, "q ends this"]
     return _cut(Text(" · ".join(filter(None, told)), style="dim"), width)
 
 

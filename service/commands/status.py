@@ -1,8 +1,14 @@
 """The command `rollcast status`: a line a series, once, or on a screen that is drawn again every two seconds."""
 
+import os
+import select
 import signal
+import sys
+import termios
 import time
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -52,7 +58,8 @@ def command(panel: AnyPanel = None, config: Config = None, json: Json = False, w
     settings = settings_of(config)
     panels = panels_named(settings, panel)
     if watch:
-        watch_it(lambda: look(config, panel, LONGEST), Console(highlight=False), time.sleep)
+        with keys() as wait:
+            watch_it(lambda: look(config, panel, LONGEST), Console(highlight=False), wait)
         return
     runs = daemon.is_running(settings.data_dir)
     with reading(settings) as sessions, sessions() as session:
@@ -66,7 +73,7 @@ def command(panel: AnyPanel = None, config: Config = None, json: Json = False, w
 
 
 def watch_it(ask: Callable[[], Overview], console: Console, wait: Callable[[float], object]) -> None:
-    """Draw what there is to see, again and again, until Ctrl-C; the terminal is then as it was before."""
+    """Draw what there is to see, again and again, until q or Ctrl-C; the terminal is then as it was before."""
     signal.signal(signal.SIGQUIT, signal.default_int_handler)  # Ctrl-\\, too, must not leave the screen as it is
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -75,6 +82,26 @@ def watch_it(ask: Callable[[], Overview], console: Console, wait: Callable[[floa
                 wait(EVERY)
     except KeyboardInterrupt:
         return
+
+
+@contextmanager
+def keys() -> Iterator[Callable[[float], object]]:
+    """A way to wait some seconds, which the key q ends as Ctrl-C does. No key is shown meanwhile."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        yield time.sleep
+        return
+    before = termios.tcgetattr(sys.stdin)
+
+    def wait(seconds: float) -> None:
+        pressed, _, _ = select.select([sys.stdin], [], [], seconds)
+        if pressed and os.read(sys.stdin.fileno(), 1) in (b"q", b"Q", b""):  # nothing: the terminal has gone
+            raise KeyboardInterrupt
+
+    try:
+        tty.setcbreak(sys.stdin)
+        yield wait
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _print(seen: Overview) -> None:

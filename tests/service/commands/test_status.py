@@ -247,7 +247,7 @@ def test_it_is_drawn_again_until_ctrl_c_and_the_terminal_is_as_before(seen):
     assert written.endswith("\x1b[?1049l")
 
 
-@pytest.mark.parametrize("key", [b"\x03", b"\x1c"], ids=["Ctrl-C", "Ctrl-backslash"])
+@pytest.mark.parametrize("key", [b"q", b"\x03", b"\x1c"], ids=["q", "Ctrl-C", "Ctrl-backslash"])
 def test_a_key_that_ends_it_on_a_terminal_ends_it_well(rollcast, fetched, tmp_path, key):
     pid, terminal = pty.fork()
     if pid == 0:
