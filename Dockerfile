@@ -7,7 +7,7 @@ WORKDIR /src
 RUN python -m venv /opt/rollcast
 # What it needs comes first: these layers stay as long as the two files do.
 COPY pyproject.toml constraints.txt ./
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *(each for extra in ('mqtt', 'postgres') for each in p['optional-dependencies'][extra]), sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *(each for extra in ('mqtt', 'plot', 'postgres') for each in p['optional-dependencies'][extra]), sep='\n')" > requirements.txt \
     && /opt/rollcast/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt -r requirements.txt
 COPY README.md LICENSE ./
 COPY db db
@@ -28,8 +28,8 @@ USER 10001
 WORKDIR /var/lib/rollcast
 VOLUME /var/lib/rollcast/data
 EXPOSE 8765
-# Asked without a proxy, whatever the environment says.
+# Asked where the daemon listens, whichever file or variable says so.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('ROLLCAST_API__PORT', '8765') + '/readyz', timeout=4)"]
+    CMD ["python", "-m", "service.healthcheck"]
 ENTRYPOINT ["rollcast"]
 CMD ["run"]

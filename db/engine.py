@@ -5,6 +5,8 @@ SQLite in WAL mode: readers never wait for the writer. A transaction that reads 
 BEGIN and waits for it.
 """
 
+import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,8 @@ PRAGMAS = (
     "busy_timeout=10000",  # ms
     "foreign_keys=ON",
 )
+# By a word of what SQLite refuses, what helps.
+CURES = {"full": "make room", "readonly": "run this as the user whose database it is"}
 
 
 class DatabaseUnusableError(Exception):
@@ -48,8 +52,9 @@ def writer(url: str) -> Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        cure = "make room" if error.errno == errno.ENOSPC else "set another data_dir"
         raise DatabaseUnusableError(
-            f"cannot make the folder {path.parent} for the database: {error.strerror}"
+            f"cannot make the folder {path.parent} for the database: {error.strerror}; {cure}"
         ) from error
     engine = create_engine(url)
 
@@ -153,10 +158,10 @@ def migrate(engine: Engine) -> None:
         raise unusable(path, error) from error
 
 
-def unusable(path: object, error: DatabaseError) -> DatabaseUnusableError:
+def unusable(path: object, error: DatabaseError | sqlite3.Error) -> DatabaseUnusableError:
     """What SQLite's refusal means for the one who runs it."""
-    if "locked" in str(error.orig):
+    told = str(error.orig if isinstance(error, DatabaseError) else error)
+    if "locked" in told or "busy" in told:
         return DatabaseUnusableError(f"the database {path} stayed locked by another process for 10 s; try again")
-    return DatabaseUnusableError(
-        f"cannot use the database {path}: {error.orig}; check the file, or set another data_dir"
-    )
+    cure = next((cure for word, cure in CURES.items() if word in told), "check the file, or set another data_dir")
+    return DatabaseUnusableError(f"cannot use the database {path}: {told}; {cure}")

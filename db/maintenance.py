@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from db import health
-from db.engine import DatabaseUnusableError
+from db.engine import unusable
 
 Tell = Callable[[int, int], None]  # pages that are done, of how many
 
@@ -120,11 +120,7 @@ def _open(path: Path, mode: str = "ro") -> Iterator[sqlite3.Connection]:
             opened.isolation_level = None  # the driver begins no transaction by itself
             yield opened
     except sqlite3.Error as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise DatabaseUnusableError(
-                f"the database {path} stayed locked by another process for {PATIENCE:.0f} s; try again"
-            ) from error
-        raise DatabaseUnusableError(f"cannot use the database {path}: {error}; check the file") from error
+        raise unusable(path, error) from error
 
 
 def _sync(path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db import queries
@@ -190,7 +191,12 @@ def _told(text: str, panel: Panel) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """An error in one line: its message, after its name unless it is one of ours, which speak for themselves."""
+    """An error in one line: its message, after its name unless it is one of ours, which speak for themselves.
+
+    Of a database's error the driver's: SQLAlchemy would tell the whole statement.
+    """
+    if isinstance(error, DBAPIError) and isinstance(error.orig, Exception):
+        error = error.orig
     told = " ".join(str(error).split())
     return told if isinstance(error, SourceDownError) else f"{type(error).__name__}: {told}"
 

@@ -23,7 +23,7 @@ BATCH = 50  # series a transaction: more would hold the lock long; fewer, and an
 
 
 class NoModelError(Exception):
-    """The panel has no model yet."""
+    """The panel has no model that could forecast."""
 
 
 @dataclass
@@ -61,14 +61,23 @@ def forecast(sessions: Sessions, panel: Panel, clock: Clock) -> Issued:
     with reading(sessions) as session:
         served = serving(session, panel)
         series = queries.series_of_panel(session, panel.name)
+        lacking = "" if served is not None else _lacking(session, panel)
     if served is None:
-        raise NoModelError("no model yet that this version can read")
+        raise NoModelError(lacking)
     for first in range(0, len(series), BATCH):
         with writing(sessions) as session:
             now = clock()
             told = [_forecast(session, panel, each, served, now, issued) for each in series[first : first + BATCH]]
             queries.add_events(session, [event for event in told if event is not None], now)
     return issued
+
+
+def _lacking(session: Session, panel: Panel) -> str:
+    """Why no model serves."""
+    champion = queries.champion(session, panel.name)
+    if champion is None:
+        return "no model serves yet; a refit makes one"
+    return f"{champion.kind} v{champion.version} cannot be read by this version; a refit makes another"
 
 
 def _forecast(

@@ -5,6 +5,7 @@ it in memory. polars is imported when a file is read or written, and what it hol
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 PART_ROWS = 100_000  # of a table that is written in parts
+OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as polars tells one
 NOT_A_TIME = np.iinfo(np.int64).min
 
 
@@ -64,16 +66,21 @@ def _told() -> Iterator[ModuleType]:
 
 
 def write(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table of numbers, words, dates and times."""
+    """Write a table of numbers, words, dates and times. Raises OSError."""
     import polars as pl
 
-    pl.DataFrame({str(name): _to_polars(frame[name]) for name in frame.columns}).write_parquet(path)
+    table = pl.DataFrame({str(name): _to_polars(frame[name]) for name in frame.columns})
+    try:
+        table.write_parquet(path)
+    except pl.exceptions.ComputeError as error:
+        _tell_of_the_system(error, path)
+        raise
 
 
 def write_all(path: Path, frames: Iterable[pd.DataFrame]) -> None:
     """Write such tables of the same columns one below the other, so that memory does not grow with them.
 
-    They go to files beside the path first, which are then streamed into one.
+    They go to files beside the path first, which are then streamed into one. Raises OSError, as on a full disk.
     """
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent) as folder:
         parts: list[Path] = []
@@ -82,7 +89,18 @@ def write_all(path: Path, frames: Iterable[pd.DataFrame]) -> None:
             write(parts[-1], rows)
         import polars as pl
 
-        pl.scan_parquet(parts, glob=False).sink_parquet(path)
+        try:
+            pl.scan_parquet(parts, glob=False).sink_parquet(path)
+        except pl.exceptions.ComputeError as error:
+            _tell_of_the_system(error, path)
+            raise
+
+
+def _tell_of_the_system(error: Exception, path: Path) -> None:
+    """Raise the system's own error, where polars wraps one."""
+    found = OS_ERROR.search(str(error))
+    if found is not None:
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
 
 
 def _gathered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -66,7 +66,7 @@ def _version(session: Session, panel: Panel, version: int) -> Model:
     model = queries.find_model(session, panel.name, version)
     if model is None:
         versions = ", ".join(str(model.version) for model in reversed(queries.models_of_panel(session, panel.name)))
-        there = f"there are {versions}" if versions else "there is none yet"
+        there = f"its versions: {versions}" if versions else "there is none yet"
         raise PromotionError(f"panel {panel.name} has no model of version {version}; {there}")
     return model
 

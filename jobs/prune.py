@@ -22,6 +22,11 @@ class Pruned:
     models: int = 0
 
     def __str__(self) -> str:
+        return f"{self.counted} forgotten"
+
+    @property
+    def counted(self) -> str:
+        """How much of each, in words."""
         return f"{self.forecasts:,} forecasts, {self.observations:,} observations, {self.models:,} models"
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from db import queries
 from db.engine import Sessions
+from db.schema import Run
 from jobs.events import RefitEnded
 from jobs.fetch import one_line
 from jobs.forecast import NoModelError
@@ -25,11 +26,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ended(Generic[T]):
-    """How a run ended: with a result, or without one and why."""
+    """How a run ended: with a result, or without one and why.
+
+    unrecorded: the run, where the database refused it; refusal: its words.
+    """
 
     outcome: str
     reason: str
     result: T | None
+    unrecorded: Run | None = None
+    refusal: SQLAlchemyError | None = None
 
 
 def run(
@@ -47,14 +53,17 @@ def run(
 
     The outcome is `ok`, with the result in words; `waiting` where it is too early; `interrupted` at a shutdown; else
     `failed`. because: what made it run out of its turn, told before the reason. Without keep_idle, a good run whose
-    result is falsy leaves no record.
+    result is falsy leaves no record. Where the database does not take the record, as on a full disk, nothing is done,
+    and it is for the caller to tell.
     """
     started = clock()
+    due = due or started
     try:
         with sessions.begin() as session:
-            run_id = queries.start_run(session, job, panel, due=due or started, started=started)
+            run_id = queries.start_run(session, job, panel, due=due, started=started)
     except SQLAlchemyError as error:
-        return _failed(job, panel, error)
+        refused = Run(job=job, panel=panel, due=due, started=started, outcome="failed", reason=one_line(error))
+        return Ended(refused.outcome, refused.reason, None, refused, error)
     result: T | None = None
     outcome, reason = "interrupted", "the process was told to end"
     try:
@@ -64,7 +73,7 @@ def run(
         outcome, reason = "waiting", str(error)
     except StoppedError as error:
         outcome, reason = "interrupted", str(error)
-    except SourceDownError as error:
+    except (SourceDownError, OperationalError) as error:  # no fault of ours: a traceback would tell nothing more
         outcome, reason = "failed", one_line(error)
         log.warning("%s  %s failed: %s", panel, job, reason)
     except Exception as error:
@@ -82,11 +91,6 @@ def run(
                     if (job, outcome) == ("refit", "failed"):  # any other is told where its model is stored
                         told = RefitEnded("failed", None, None, reason)
                         queries.add_events(session, [told.of(panel)], ended)
-        except SQLAlchemyError:
-            log.exception("%s  the end of %s cannot be recorded", panel, job)
+        except SQLAlchemyError as error:
+            log.error("%s  the end of %s cannot be recorded: %s", panel, job, one_line(error))
     return Ended(outcome, reason, result)
-
-
-def _failed(job: str, panel: str, error: Exception) -> Ended[T]:
-    log.error("%s  %s failed: %s", panel, job, one_line(error))
-    return Ended("failed", one_line(error), None)

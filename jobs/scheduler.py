@@ -17,15 +17,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from db import queries
 from db.engine import Sessions, reading
 from db.queries import NewStep
+from db.schema import Run
 from jobs.changes import Changes, changed
 from jobs.drift import Drift, drift, is_cool
 from jobs.due import FIRST_RETRY, RUNS_LOOKED_AT, Every, Schedule, next_due, schedule_of
@@ -39,9 +42,12 @@ from jobs.refit import NotReadyError, Refitted, is_served, prepare, refit
 from jobs.runner import run
 from jobs.score import Held, score
 from jobs.sources.base import Source
+from jobs.unrecorded import Unrecorded
 from jobs.workers import Workers
 
 log = logging.getLogger("rollcast")
+
+T = TypeVar("T")
 
 BEAT = timedelta(seconds=1)
 SLOW = timedelta(minutes=1)
@@ -62,6 +68,7 @@ class Scheduler:
         self._means = means
         self._beat: datetime | None = None
         self._under_way: dict[tuple[str, str], object] = {}  # by job and panel, the run that sets the next date
+        self._unrecorded = Unrecorded()
         self._promotions: dict[str, int] = {}  # of each panel the newest one seen
         self._executors = {
             "default": ThreadPoolExecutor(1),
@@ -193,6 +200,25 @@ class Scheduler:
             if is_ours:
                 then(name)
 
+    def _run(
+        self,
+        job: str,
+        name: str,
+        work: Callable[[], T],
+        *,
+        due: datetime | None = None,
+        because: str = "",
+        keep_idle: bool = True,
+    ) -> T | None:
+        """Run a job of a panel, whether it can be recorded or not; returns its result."""
+        ended = run(self._sessions, self._clock, job, name, work, due=due, because=because, keep_idle=keep_idle)
+        self._unrecorded.note(job, name, ended.unrecorded)
+        return ended.result
+
+    def _newest_runs(self, session: Session, panel: Panel, job: str, most: int) -> list[Run]:
+        """The newest runs of a panel's job, newest first; those that could not be recorded, too."""
+        return self._unrecorded.before(job, panel.name, queries.newest_runs(session, panel.name, job, most))
+
     def _is_refitting(self, panel: Panel) -> bool:
         return ("refit", panel.name) in self._under_way
 
@@ -225,7 +251,7 @@ class Scheduler:
             if panel is None:
                 return
             work = partial(fetch, self._sessions, panel, self._clock, self._means)
-            fetched = run(self._sessions, self._clock, "fetch", name, work, due=due).result
+            fetched = self._run("fetch", name, work, due=due)
             now = self._panels.get(name)
             if now is None or now.source is not panel.source:  # it was left, maybe before this run asked it
                 self._means.asking.leave(panel.source)
@@ -239,7 +265,7 @@ class Scheduler:
         def work() -> Held:
             return score(self._sessions, panel, self._clock)
 
-        scored = run(self._sessions, self._clock, "score", panel.name, work, keep_idle=False).result
+        scored = self._run("score", panel.name, work, keep_idle=False)
         if self._has_model(panel):
             self._forecast(panel)
         if scored and not self._is_refitting(panel) and self._drift(panel) is not None:
@@ -251,7 +277,7 @@ class Scheduler:
         def work() -> Issued:
             return forecast(self._sessions, panel, self._clock)
 
-        issued = run(self._sessions, self._clock, "forecast", panel.name, work, keep_idle=False).result
+        issued = self._run("forecast", panel.name, work, keep_idle=False)
         if issued is not None and (announce or panel.interval >= SLOW):
             for name, steps in issued.forecasts.items():
                 log.info("%s  %s", panel.name, _told(name, steps))
@@ -289,7 +315,7 @@ class Scheduler:
             def work() -> Refitted:
                 return refit(self._sessions, panel, self._clock(), partial(self._workers.call, fit))
 
-            refitted = run(self._sessions, self._clock, "refit", name, work, due=due, because=because).result
+            refitted = self._run("refit", name, work, due=due, because=because)
             if refitted is not None:
                 log.info("%s  %s", name, refitted)
             now = self._panels.get(name)
@@ -301,7 +327,7 @@ class Scheduler:
         try:
             with reading(self._sessions) as session:
                 now = self._clock()
-                cool = is_cool(panel, queries.newest_runs(session, panel.name, "refit", 1), now)
+                cool = is_cool(panel, self._newest_runs(session, panel, "refit", 1), now)
                 return drift(session, panel, now) if cool else None
         except Exception:  # what cannot be watched must not end what can be done
             log.exception("%s  cannot tell whether its errors drift", panel.name)
@@ -318,14 +344,14 @@ class Scheduler:
         with self._alone("prune", name, then=self._plan_prune) as panel:
             if panel is not None:
                 work = partial(prune, self._sessions, panel, self._clock())
-                run(self._sessions, self._clock, "prune", name, work, due=due)
+                self._run("prune", name, work, due=due)
 
     # ── what the database knows ─────────────────────────────────────────────────────────────────────────────────────
 
     def _due(self, panel: Panel, job: str, schedule: Schedule) -> datetime:
         try:
             with reading(self._sessions) as session:
-                return next_due(queries.newest_runs(session, panel.name, job, RUNS_LOOKED_AT), schedule, self._clock())
+                return next_due(self._newest_runs(session, panel, job, RUNS_LOOKED_AT), schedule, self._clock())
         except SQLAlchemyError:  # a full disk, say: a job without a date would never run again
             log.exception("%s  the database does not say when the next %s is due; trying again", panel.name, job)
             return self._clock() + FIRST_RETRY

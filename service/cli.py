@@ -17,7 +17,7 @@ from service.commands.lazy import Entry, Group, assemble
 DONE, FAILED, MISUSED, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a job failed, or doctor found something bad; 2 the call or the configuration is wrong;"
-    " 130 ended by Ctrl-C; 141 the reader of a pipe went away."
+    " 130 ended by Ctrl-C or SIGTERM, at which run ends with 0; 141 the reader of a pipe went away."
 )
 
 COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
             (
                 "rollcast completion bash >> ~/.bashrc",
                 "rollcast completion zsh >> ~/.zshrc",
-                "rollcast completion fish > ~/.config/fish/completions/rollcast.fish",
+                "rollcast completion fish >> ~/.config/fish/config.fish",
             ),
         ),
     ),
@@ -84,7 +84,7 @@ COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
             "scores",
             "scores.command",
             "How the forecasts of a series did, step by step: of targets in the last 7 days, the last 30, and all.",
-            ("rollcast scores WTI", "rollcast scores WTI --json"),
+            ("rollcast scores WTI", "rollcast scores WTI --window 30d --json"),
             names="series",
         ),
         Entry(
@@ -100,7 +100,7 @@ COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
             "Write observations, forecasts or scores as a table: .csv, .csv.gz, .parquet, or CSV to standard output.",
             (
                 "rollcast export --what observations --out all.parquet",
-                "rollcast export WTI --what forecasts --start 2026-01-01 | head",
+                "rollcast export WTI --what forecasts --start 2019-01-01 | head",
                 "rollcast export --panel taxi --what scores --out scores.csv.gz",
             ),
             names="series",
@@ -133,8 +133,8 @@ COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
             "backtest.command",
             "Replay history: forecast at past cutoffs as live would have done, and score it as M4 does.",
             (
-                "rollcast backtest sales.csv --horizon 48 --cutoffs 10 --stride 24",
-                "rollcast backtest sales.csv --interval 1h --season 24 --horizon 48",
+                "rollcast backtest samples/nyc_taxi_30min.csv --horizon 48 --cutoffs 10 --stride 24",
+                "rollcast backtest samples/wti_daily.csv --interval B --season 5 --horizon 5 --json",
                 "rollcast backtest --panel taxi --cutoffs 100",
             ),
         ),
@@ -155,14 +155,14 @@ COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
                     "show",
                     "models.show",
                     "All that is known of a version: by default of the one that serves, or else the newest.",
-                    ("rollcast models show oil", "rollcast models show oil 3 --json"),
+                    ("rollcast models show oil", "rollcast models show oil 1 --json"),
                     names="panels",
                 ),
                 Entry(
                     "promote",
                     "models.promote",
                     "Let a version of a panel's model serve; a running daemon forecasts with it at once.",
-                    ("rollcast models promote oil", "rollcast models promote oil 3"),
+                    ("rollcast models promote oil", "rollcast models promote oil 1"),
                     names="panels",
                 ),
                 Entry(
@@ -188,7 +188,7 @@ COMMANDS: dict[str, tuple[Entry | Group, ...]] = {
                         "rollcast runs list --outcome failed --json",
                     ),
                 ),
-                Entry("show", "runs.show", "All that is known of one run.", ("rollcast runs show 4711",)),
+                Entry("show", "runs.show", "All that is known of one run.", ("rollcast runs show 1",)),
             ),
         ),
     ),
@@ -257,17 +257,39 @@ def run(words: Sequence[str]) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except KeyboardInterrupt:
-        return _told("ended by Ctrl-C", INTERRUPTED)
+        return _told("ended by Ctrl-C or SIGTERM", INTERRUPTED)
+    except SystemExit:  # rich's, where it prints a help and the reader has gone
+        return READER_GONE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes there once more as it ends
+        _leave_stdout()
         return READER_GONE
     except typer.TyperException as error:
         return _misused(error)
+    except OSError as error:
+        return _told(_refused(error), MISUSED)
     except Exception as error:
         if not _is_mendable(error):
             raise
         return _told(str(error), MISUSED)
     return DONE
+
+
+def _leave_stdout() -> None:
+    """Let go of what could not be written there: Python would try once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, and what to do; of a copy the file that was to be written."""
+    from service.complaints import is_full, unwritable
+
+    path = error.filename2 or error.filename
+    if path is not None:
+        return unwritable(path, error)
+    if not is_full(error):
+        return str(error)
+    _leave_stdout()  # it may be that which takes no more
+    return unwritable("what it has to say", error)
 
 
 def _misused(error: typer.TyperException) -> int:
@@ -302,7 +324,7 @@ def _is_mendable(error: Exception) -> bool:
     from service.complaints import SettingsError
     from service.daemon import StartError
 
-    return isinstance(error, SettingsError | DatabaseUnusableError | StartError | UsageError | OSError)
+    return isinstance(error, SettingsError | DatabaseUnusableError | StartError | UsageError)
 
 
 def _told(message: str, code: int) -> int:

@@ -1,5 +1,6 @@
 """The daemon: puts the parts together, runs them in the foreground, and ends them within seconds."""
 
+import errno
 import fcntl
 import gc
 import logging
@@ -24,6 +25,7 @@ from jobs.manners import Manners
 from jobs.panel import Clock
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
+from service.complaints import unwritable
 from service.exposure import token_of
 from service.logs import Log
 from service.memory import keep_together
@@ -169,13 +171,12 @@ def _number(count: int, what: str) -> str:
 
 def take_lock(data_dir: Path) -> IO[str]:
     """Make sure that no other daemon works on this folder. The lock goes with the process, however it ends."""
+    path = data_dir / LOCK_NAME
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        file = (data_dir / LOCK_NAME).open("a+")
+        file = path.open("a+")
     except OSError as error:
-        raise StartError(
-            f"data_dir = {data_dir}: cannot be written to: {error.strerror}; set another data_dir"
-        ) from error
+        raise StartError(unwritable(path, error, "set another data_dir")) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -184,9 +185,12 @@ def take_lock(data_dir: Path) -> IO[str]:
         raise StartError(
             f"a daemon (process {pid}) works on {data_dir} already; stop it, or set another data_dir"
         ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    try:
+        file.truncate(0)
+        os.write(file.fileno(), str(os.getpid()).encode())  # at once: what is left in a buffer would fail once more
+    except OSError as error:
+        file.close()
+        raise StartError(unwritable(path, error, "set another data_dir")) from error
     return file
 
 
@@ -196,7 +200,7 @@ def make_means(data_dir: Path, clock: Clock) -> Means:
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StartError(f"cannot make the folder {cache_dir}: {error.strerror}; set another data_dir") from error
+        raise StartError(unwritable(cache_dir, error, "set another data_dir")) from error
     # Drawn by chance on purpose: many daemons that start at once must not come back to a host at once.
     return Means(cache_dir, Manners(clock, random.Random(), time.sleep), Asking())  # noqa: S311  no cryptography
 
@@ -219,9 +223,10 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise StartError(
-            f"cannot listen on {host}:{port}: {error.strerror}; set another with ROLLCAST_API__PORT"
-        ) from error
+        reason = str(error.strerror).partition(" (while ")[0]  # Python names the address again, in its own way
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        cure = "set another port with ROLLCAST_API__PORT" if taken else "set api.host to an address of this machine"
+        raise StartError(f"cannot listen on {host}:{port}: {reason}; {cure}") from error
 
 
 def utc_now() -> datetime:

@@ -9,7 +9,7 @@ from service.complaints import SettingsError
 from service.settings import ApiSettings
 
 SHORTEST_TOKEN = 16  # characters
-MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # a token
+MAKE_ONE = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'  # a token
 
 
 @dataclass(frozen=True)

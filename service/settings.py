@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -114,7 +114,12 @@ class Settings(BaseSettings):
 
     def build_panels(self) -> list[Panel]:
         """The panels as the jobs take them. Raises SettingsError."""
-        return [panel_of(name, table, self._file.parent, self._environ) for name, table in self.panels.items()]
+        try:
+            return [panel_of(name, table, self._file.parent, self._environ) for name, table in self.panels.items()]
+        except SettingsError as error:  # it begins with the key
+            key = re.split("[ :]", str(error), maxsplit=1)[0]
+            place = _place(key.split("."), self._file, self._environ)
+            raise SettingsError(f"{place}{str(error).removeprefix(key)}") from error
 
 
 def find_file(option: Path | None, environ: Mapping[str, str], folder: Path) -> Path:
@@ -129,6 +134,8 @@ def find_file(option: Path | None, environ: Mapping[str, str], folder: Path) -> 
             return own if own.exists() else DEFAULT_FILE
         if named.is_file():
             return named
+        if named.is_dir():
+            raise SettingsError(f"{named} is a folder; expected the file in it, as {named / CONFIG_NAME}")
     except PermissionError as error:
         raise SettingsError(f"{named or own} cannot be read: {error.strerror}") from error
     raise SettingsError(f"there is no configuration file {named}; `rollcast init` writes one")
@@ -157,7 +164,8 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
     try:
         settings = Settings(**content)
     except ValidationError as error:
-        raise SettingsError(_line(error, file, environ)) from error
+        raise SettingsError(_line(error, content, file, environ)) from error
+    settings.data_dir = settings.data_dir.absolute()  # as it is told, wherever that is read
     settings._file = file
     settings._environ = dict(environ)
     settings.build_panels()
@@ -168,13 +176,16 @@ def load(file: Path, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _line(error: ValidationError, file: Path, environ: Mapping[str, str]) -> str:
-    """The first of pydantic's complaints in one line."""
-    first = error.errors()[0]
+def _line(error: ValidationError, content: Mapping[str, Any], file: Path, environ: Mapping[str, str]) -> str:
+    """One of pydantic's complaints in one line: of a misspelt key rather than that the right one is missing."""
+    complaints = error.errors()
+    first = next((each for each in complaints if each["type"] == "extra_forbidden"), complaints[0])
     path = [str(part) for part in first["loc"] if part != "[key]"]
     place = _place(path, file, environ)
     if first["type"] == "missing":
-        return f"{file}: {'.'.join(path)} is missing"
+        return f"{_owner(path[:-1], content, file, environ)}: {'.'.join(path)} is missing"
+    if first["type"] in ("dict_type", "model_type"):
+        return f"{place} = {first['input']!r}: expected a table"
     if first["type"] == "extra_forbidden":
         return f"{place} is no setting; {meant(path[-1], _keys_beside(path))}"
     if "[key]" in first["loc"]:
@@ -192,6 +203,16 @@ def _place(path: list[str], file: Path, environ: Mapping[str, str]) -> str:
         if variable in environ:
             return variable
     return f"{file}: {'.'.join(path)}"
+
+
+def _owner(table: list[str], content: Mapping[str, Any], file: Path, environ: Mapping[str, str]) -> str:
+    """What made a table: the file, or a variable alone that sets another of its keys."""
+    inner: Any = content
+    for part in table:
+        inner = inner.get(part) if isinstance(inner, dict) else None
+    begin = PREFIX + "__".join([*table, ""]).upper()
+    variables = [variable for variable in environ if variable.upper().startswith(begin)]
+    return variables[0] if inner is None and table and variables else str(file)
 
 
 def _keys_beside(path: list[str]) -> Iterable[str]:

@@ -12,9 +12,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from sqlalchemy.exc import OperationalError
+
 from db import queries
 from db.engine import Sessions, reading, writing
 from jobs.events import StateChanged
+from jobs.fetch import one_line
 from jobs.panel import Clock
 from service.answers import Panels
 from service.answers.seeing import see
@@ -92,9 +95,13 @@ class Watch:
             try:
                 self.look()
                 pause = EVERY
-            except Exception:  # a full disk, say: whoever watches must not stop because of it
+            except OperationalError as error:  # a full disk, say: whoever watches must not stop because of it
                 pause = AFTER_A_FAILURE
-                log.exception("cannot tell which series are in another state; trying again in %d s", pause.seconds)
+                told = one_line(error)
+                log.error("cannot tell which series are in another state: %s; again in %d s", told, pause.seconds)
+            except Exception:  # likewise
+                pause = AFTER_A_FAILURE
+                log.exception("cannot tell which series are in another state; again in %d s", pause.seconds)
 
     def look(self) -> None:
         """Judge what may have changed since the last look, and tell what has."""

@@ -74,6 +74,14 @@ class CsvSource:
                 pass
         yield from self._deliveries(self.reading(request), complete=True)
 
+    def missing(self) -> str | None:
+        """Why there is no file to read, where there is none now."""
+        try:
+            _files(self.path)
+        except (SourceDownError, OSError) as error:
+            return str(error)
+        return None
+
     def reading(self, request: Request, known: Known | None = None) -> Reading:
         """The files as they are to be read. Raises SourceDownError where there are none."""
         layout = Layout(

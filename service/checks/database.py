@@ -15,16 +15,21 @@ PATIENCE = 3.0  # seconds to wait for the write lock: the daemon holds it for a 
 LARGE_WAL = 100e6  # bytes
 MOST_HOLDERS = 5
 AS_ITS_USER = "run this as the user whose database it is"
+MAKE_ROOM = "make room on its disk"
 RESTORE = "stop the daemon, put a backup in its place (rollcast db backup makes one), or `sqlite3 FILE .recover`"
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found, and whether the database can be asked for more: read; written to, by those who undo it."""
+    """What was found, and whether the database can be asked for more: read; written to, by those who undo it.
+
+    absent: there is none yet, so nothing is stored.
+    """
 
     findings: list[Finding]
     readable: bool
     writable: bool
+    absent: bool = False
 
 
 def database(path: Path, *, deep: bool, daemon_runs: bool) -> Examined:
@@ -33,7 +38,8 @@ def database(path: Path, *, deep: bool, daemon_runs: bool) -> Examined:
         if not path.exists():
             told = f"there is no database {path} yet"
             cure = "see its log: it should have made one" if daemon_runs else "rollcast run makes it"
-            return Examined([(bad if daemon_runs else look)("database", told, cure)], readable=False, writable=False)
+            finding = (bad if daemon_runs else look)("database", told, cure)
+            return Examined([finding], readable=False, writable=False, absent=True)
         damage = soundness(path, deep=deep)
         tables = revision(path)
     except PermissionError as error:
@@ -92,7 +98,8 @@ def writing(path: Path, patience: float) -> Finding:
             f"{path} stayed locked for {patience:g} s; open in {holders}",
             "wait, or end the one that holds it: a program that looks at the database must not keep a transaction open",
         )
-    return bad("lock", f"{path} cannot be written to: {refused}", AS_ITS_USER)
+    cure = MAKE_ROOM if "full" in refused else AS_ITS_USER
+    return bad("lock", f"{path} cannot be written to: {refused}", cure)
 
 
 def log(path: Path) -> Finding:

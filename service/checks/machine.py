@@ -12,12 +12,14 @@ from pathlib import Path
 
 from service import durations
 from service.checks.finding import Finding, bad, look, ok
+from service.complaints import is_full
 
 FIRST_YEAR = 2026  # nothing of Rollcast is older: a clock that shows less was never set
 LEAP = timedelta(seconds=5)  # that a clock may be corrected by, and nobody need know
 GB = 1e9
 LITTLE, TOO_LITTLE = 1 * GB, 0.1 * GB  # of disk
 LITTLE_SHARE = 0.05
+GIVE_IT = "run this as the user whose daemon it is, give that user the folder, or set another data_dir"
 LITTLE_MEMORY, TOO_LITTLE_MEMORY = 0.25 * GB, 0.06 * GB  # a refit's process alone takes some 0.1 GB
 OLDEST_SQLITE = (3, 35)  # the first that can say what it inserted
 
@@ -104,7 +106,7 @@ def folder(data_dir: Path) -> Finding:
         return bad(
             "data_dir",
             f"{data_dir} cannot be written to: {error.strerror}",
-            "run this as the user whose daemon it is, give that user the folder, or set another data_dir",
+            "make room on its disk" if is_full(error) else GIVE_IT,
         )
     return ok("data_dir", f"{data_dir} can be written to")
 

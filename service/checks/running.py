@@ -72,7 +72,8 @@ def _could_run(data_dir: Path, host: str, port: int) -> Finding:
     except daemon.StartError as error:
         holder = listener_at(port)
         if holder is None:
-            return bad("daemon", f"none runs, and none could: {error}", f"{SET_PORT}, or the host that api.host names")
+            reason, _, cure = str(error).rpartition("; ")
+            return bad("daemon", f"none runs, and none could: {reason}", cure)
         return bad(
             "daemon",
             f"none runs, and none could: port {port} is taken by process {holder.pid} ({holder.name()})",

@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from jobs import backtest, frequencies, longfile, revisions, summary
 from jobs.backtest import BacktestError, History, Replayed, Tell
@@ -30,6 +29,7 @@ from jobs.rows import RowHistory
 from jobs.summary import Measures, Summary
 from service import durations
 from service.commands import completion
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     UsageError,
@@ -39,7 +39,7 @@ from service.commands.terminal import (
     progress,
     reading,
     settings_of,
-    table_of,
+    writing_to,
 )
 
 LEVELS = (80, 95)
@@ -97,10 +97,13 @@ def command(
             autocompletion=completion.panels,
         ),
     ] = None,
-    json: Annotated[Path | None, typer.Option(metavar="METRICS", help="Write the metrics to this file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON, for programs.")] = False,
+    metrics_file: Annotated[
+        Path | None, typer.Option("--metrics", metavar="FILE", help="Write the metrics to this file, as JSON.")
+    ] = None,
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FORECASTS", help="Write all forecasts: .csv, .csv.gz or .parquet."),
+        typer.Option("--out", metavar="FILE", help="Write all forecasts: .csv, .csv.gz or .parquet."),
     ] = None,
     config: Config = None,
 ) -> None:
@@ -112,7 +115,7 @@ def command(
     if seed is not None and seed < 0:
         raise UsageError(f"--seed {seed}: expected a whole number, at least 0")
     with _mendable():
-        _check_targets(file, json, out_file)
+        _check_targets(file, metrics_file, out_file)
         every = None if refit_every is None else _refit_every(refit_every)
         if panel is None:
             columns = Columns(id_column or USUAL.id, time_column or USUAL.time, value_column or USUAL.value)
@@ -131,7 +134,7 @@ def command(
             question = _of_panel(panel, config, cutoffs, stride)
         if isinstance(every, timedelta) and not question.dated:
             raise UsageError(f"--refit-every {refit_every}: ds are no times; expected a number of cutoffs, as in 10")
-        _run(question, every or question.refit_every, json, out_file)
+        _run(question, every or question.refit_every, metrics_file, out_file, json=json)
 
 
 @dataclass(frozen=True)
@@ -146,22 +149,30 @@ class _Options:
     seed: int | None
 
 
-def _run(question: Question, every: int | timedelta, json: Path | None, forecasts: Path | None) -> None:
+def _run(
+    question: Question, every: int | timedelta, metrics_file: Path | None, forecasts: Path | None, *, json: bool
+) -> None:
     """Replay, measure, write, tell."""
     with _progress() as (tell, fitting):
         replayed = backtest.replay(question.history, every, fit=partial(fit, progress=fitting), tell=tell)
         found = summary.summarise(question.history, replayed, tell)
         if forecasts is not None:
             tell("writing", 0, 1)
-            longfile.write(forecasts, backtest.frames(question.history, replayed))
-    if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(metrics(question, replayed, found)), indent=2) + b"\n")
+            with writing_to(forecasts):
+                longfile.write(forecasts, backtest.frames(question.history, replayed))
+    told = msgspec.json.format(msgspec.json.encode(metrics(question, replayed, found)), indent=2)
+    if metrics_file is not None:
+        with writing_to(metrics_file):
+            metrics_file.write_bytes(told + b"\n")
     _tell_left_out(question, replayed, found)
-    out.print(_table(found, question.history.asked.levels))
-    out.print(escape(_line(question, replayed, found, every)))
-    for what, path in (("metrics", json), ("forecasts", forecasts)):
+    if json:
+        out.print(told.decode(), markup=False)
+    else:
+        _table(found, question.history.asked.levels).print()
+        out.print(escape(_line(question, replayed, found, every)))
+    for what, path in (("metrics", metrics_file), ("forecasts", forecasts)):
         if path is not None:
-            out.print(escape(f"{what} in {path}"))
+            (err if json else out).print(escape(f"{what} in {path}"))
 
 
 def metrics(question: Question, replayed: Replayed, found: Summary) -> dict[str, Any]:
@@ -272,10 +283,10 @@ def _levels(levels: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(set(levels)))
 
 
-def _check_targets(file: Path | None, json: Path | None, forecasts: Path | None) -> None:
+def _check_targets(file: Path | None, metrics_file: Path | None, forecasts: Path | None) -> None:
     """Tell before hours of work, not after, that its results cannot be written, or would be written over its data."""
     taken = {} if file is None else {file.resolve(): "is the file to read"}
-    for option, path in (("--json", json), ("--out", forecasts)):
+    for option, path in (("--metrics", metrics_file), ("--out", forecasts)):
         if path is None:
             continue
         folder = path.absolute().parent
@@ -283,7 +294,7 @@ def _check_targets(file: Path | None, json: Path | None, forecasts: Path | None)
             wrong = "is a folder"
         elif not folder.is_dir():
             wrong = f"lies in {path.parent}, which is no folder"
-        elif not os.access(path if option == "--json" and path.exists() else folder, os.W_OK):
+        elif not os.access(path if option == "--metrics" and path.exists() else folder, os.W_OK):
             wrong = "cannot be written"
         else:
             wrong = taken.get(path.resolve(), "")
@@ -360,9 +371,7 @@ def _tell_left_out(question: Question, replayed: Replayed, found: Summary) -> No
 
 def _table(found: Summary, levels: Sequence[int]) -> Table:
     widest = levels[-1]
-    table = table_of(
-        "forecast by", "sMAPE", "MASE", "OWA", f"MSIS {widest}", *(f"coverage {level}" for level in levels)
-    )
+    table = Table("forecast by", "sMAPE", "MASE", "OWA", f"MSIS {widest}", *(f"coverage {level}" for level in levels))
     for name, measures in found.measures.items():
         figures = [measures.smape, measures.mase, measures.owa, measures.msis[widest], *measures.coverage.values()]
         table.add_row(name.replace("_", " "), *(_number(figure) for figure in figures))

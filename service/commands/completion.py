@@ -20,6 +20,7 @@ MOST = 200  # names that are offered at once
 PATIENCE = 0.2  # seconds, for a database that is locked
 CONFIG_NAME = "rollcast.toml"  # as service.settings has it
 BUILT_IN = Path(__file__).parent.parent / "default.toml"
+BEGIN_COMPLETION = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"  # a plain .zshrc does not
 VARIABLE = "_ROLLCAST_COMPLETE"  # by which the shell's script asks
 
 
@@ -39,6 +40,8 @@ def command(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, 
     from typer._completion_shared import get_completion_script
 
     script = get_completion_script(prog_name="rollcast", complete_var=VARIABLE, shell=shell.value)
+    if shell == Shell.ZSH:
+        script = f"{BEGIN_COMPLETION}\n{script}"
     sys.stdout.write(script + "\n")
 
 

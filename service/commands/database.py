@@ -28,6 +28,7 @@ from service.commands.terminal import (
     panels_named,
     progress,
     settings_of,
+    writing_to,
 )
 from service.daemon import utc_now
 from service.settings import Settings
@@ -67,7 +68,7 @@ def backup(
         raise UsageError(f"{file} is the database itself; expected another file to write")
     if file.exists() and not force:
         raise UsageError(f"{file} is there already; --force overwrites it")
-    with _failing(), _copying(path) as tell:
+    with _failing(), writing_to(file), _copying(path) as tell:
         maintenance.backup(path, file, tell)
     out.print(escape(f"{file}: {decimal(maintenance.size(file))}, whole and sound"))
 
@@ -115,7 +116,11 @@ def _would_prune(path: Path, panels: list[Panel]) -> None:
     """Tell what a prune of some panels would forget."""
     if not panels:
         return
-    with tempfile.TemporaryDirectory(prefix="dry-run-", dir=path.parent) as folder, _failing():
+    with (
+        writing_to(path.parent, "set another data_dir"),
+        tempfile.TemporaryDirectory(prefix="dry-run-", dir=path.parent) as folder,
+        _failing(),
+    ):
         copy = Path(folder) / path.name
         with _copying(path) as tell:
             maintenance.backup(path, copy, tell)
@@ -123,7 +128,7 @@ def _would_prune(path: Path, panels: list[Panel]) -> None:
         engine.migrate(write_engine)
         for panel in panels:
             pruned = prune_job(engine.sessions(write_engine), panel, utc_now())
-            out.print(f"{panel.name}  would forget  {pruned}")
+            out.print(f"{panel.name}  would forget  {pruned.counted}")
         write_engine.dispose()
 
 

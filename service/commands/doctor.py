@@ -92,7 +92,7 @@ def _of_the_data(settings: Settings, *, deep: bool, offline: bool) -> Iterator[F
     else:
         yield machine.clock(utc_now(), {})
     if not offline:
-        yield from _tried("sources", lambda: _sources(settings, examined.writable))
+        yield from _tried("sources", lambda: _sources(settings, examined))
 
 
 def _stored(settings: Settings, daemon_runs: bool) -> list[Finding]:
@@ -110,13 +110,13 @@ def _stored(settings: Settings, daemon_runs: bool) -> list[Finding]:
         ]
 
 
-def _sources(settings: Settings, database_is_usable: bool) -> list[Finding]:
+def _sources(settings: Settings, examined: storing.Examined) -> list[Finding]:
     """Ask the sources as `rollcast fetch --dry-run` does, but leave nothing behind in the data folder."""
     chosen = settings.build_panels()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         means = daemon.make_means(Path(folder), utc_now)
-        url = settings.database_url if database_is_usable else f"sqlite:///{Path(folder) / 'none.db'}"
-        with trying(url) as sessions, err.status(f"asking the sources of {len(chosen)} panels"):
+        url = settings.database_url if examined.writable else f"sqlite:///{Path(folder) / 'none.db'}"
+        with trying(url) as sessions, err.status(f"asking the sources of {', '.join(panel.name for panel in chosen)}"):
 
             def ask(panel: Panel) -> Fetched:
                 try:
@@ -124,7 +124,7 @@ def _sources(settings: Settings, database_is_usable: bool) -> list[Finding]:
                 finally:
                     means.asking.leave(panel.source)
 
-            return panels.sources(chosen, ask)
+            return panels.sources(chosen, ask, compared=examined.writable or examined.absent)
 
 
 def _tried(check: str, work: Callable[[], list[Finding]]) -> list[Finding]:

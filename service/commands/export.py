@@ -30,6 +30,7 @@ from service.commands.terminal import (
     progress,
     reading,
     settings_of,
+    writing_to,
 )
 from service.daemon import utc_now
 
@@ -111,7 +112,8 @@ def command(
 def _write(out_file: Path, frames: Iterator[pd.DataFrame]) -> None:
     """Raises UsageError where the file cannot be written."""
     if out_file != STANDARD_OUTPUT:
-        longfile.write(out_file, frames)
+        with writing_to(out_file):
+            longfile.write(out_file, frames)
         return
     for number, frame in enumerate(frames):
         frame.to_csv(sys.stdout, index=False, header=number == 0, lineterminator="\n")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from sqlalchemy.exc import DatabaseError
 
 from db import engine
 from db.engine import Sessions
@@ -86,7 +87,9 @@ def forecast(panel: AnyPanel = None, config: Config = None) -> None:
 
 
 def run_for(settings: Settings, job: str, panels: Sequence[Panel], work: Callable[[Sessions, Panel], object]) -> None:
-    """Run one job for some panels as the daemon would, and tell how it went. Raises Exit where one failed."""
+    """Run one job for some panels as the daemon would, and tell how it went. Raises Exit where one failed,
+    DatabaseUnusableError where the database does not take its record.
+    """
     logging.getLogger("rollcast").addHandler(logging.NullHandler())  # the line below says all that a person needs
     write_engine = upgraded(settings)
     sessions = engine.sessions(write_engine)
@@ -94,6 +97,8 @@ def run_for(settings: Settings, job: str, panels: Sequence[Panel], work: Callabl
     try:
         for panel in panels:
             ended = run(sessions, utc_now, job, panel.name, partial(work, sessions, panel))
+            if isinstance(ended.refusal, DatabaseError):
+                raise engine.unusable(write_engine.url.database, ended.refusal)
             failed |= ended.outcome == "failed"
             out.print(f"{panel.name}  {coloured(ended.outcome)}  {escape(ended.reason)}")
     finally:

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from service import answers
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     Json,
@@ -18,7 +19,6 @@ from service.commands.terminal import (
     out,
     print_csv,
     print_json,
-    table_of,
     time_told,
 )
 from service.daemon import utc_now
@@ -62,7 +62,7 @@ def _print(answer: LatestAnswer) -> None:
     issued, cutoff = time_told(answer.issued_at), time_told(answer.cutoff)
     out.print(f"issued {issued} by {answer.model} v{answer.model_version}, cutoff {cutoff}")
     levels = _levels(answer)
-    table = table_of("step", "target", "mean", *(f"{level} %" for level in levels), "naive")
+    table = Table("step", "target", "mean", *(f"{level} %" for level in levels), "naive")
     for step in answer.steps:
         bounds = (
             f"{number_told(step.intervals[level][0])} … {number_told(step.intervals[level][1])}" for level in levels
@@ -70,7 +70,7 @@ def _print(answer: LatestAnswer) -> None:
         table.add_row(
             str(step.step), time_told(step.target_ts), number_told(step.mean), *bounds, number_told(step.naive)
         )
-    out.print(table)
+    table.print()
 
 
 def _print_csv(answer: LatestAnswer) -> None:

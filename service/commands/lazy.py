@@ -4,7 +4,8 @@ What `rollcast --help` tells stands in a table (`service.cli`): to list twenty c
 the others with pandas, SQLAlchemy and what else they need are not imported.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -58,10 +59,8 @@ class LazyCommand(TyperCommand):
         function = getattr(import_module(f"service.commands.{module}"), name)
         # typer would end the lines of the help where the docstring does.
         told = "\n\n".join(" ".join(part.split()) for part in (getdoc(function) or "").split("\n\n"))
-        examples = "\n".join(["", "Examples:", *(f"  {example}" for example in self.entry.examples)])
         app = typer.Typer(add_completion=False)
-        # Both are read as markup, in which a bracket opens a tag.
-        app.command(self.name, help=escape(told), epilog=escape(examples))(function)
+        app.command(self.name, help=escape(told), epilog=_examples(self.entry.examples))(function)
         return get_command(app)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -93,12 +92,34 @@ def _arguments(offer: Callable[[typer.Context, str], list[str]]) -> list[Any]:
 STAND_INS = {"panels": _arguments(completion.panels), "series": _arguments(completion.series)}
 
 
+def _tell_version(asked: bool) -> None:
+    """Print the version, and end."""
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"rollcast {version('rollcast')}\n")
+        raise typer.Exit
+
+
+def _options() -> list[Any]:
+    """The options of the whole, without a command."""
+    app = typer.Typer(add_completion=False)
+    told = typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
+
+    @app.command()
+    def optioned(version: Annotated[bool, told] = False) -> None:
+        raise NotImplementedError(version)  # what is asked of it ends before
+
+    return list(get_command(app).params)
+
+
 def assemble(panels: Mapping[str, Sequence[Entry | Group]], *, help: str, epilog: str) -> TyperGroup:  # noqa: A002  typer's word
     """The command line: its commands, by the heading that they are listed under."""
     commands: dict[str, Any] = {each.name: _made(each, panel) for panel, listed in panels.items() for each in listed}
     return TyperGroup(
         name="rollcast",
         commands=commands,
+        params=_options(),
         help=help,
         epilog=epilog,
         no_args_is_help=True,
@@ -110,4 +131,16 @@ def _made(each: Entry | Group, panel: str) -> LazyCommand | TyperGroup:
     if isinstance(each, Entry):
         return LazyCommand(each, panel)
     commands: dict[str, Any] = {entry.name: LazyCommand(entry, None) for entry in each.entries}
-    return TyperGroup(name=each.name, commands=commands, help=each.help, rich_help_panel=panel, no_args_is_help=True)
+    return TyperGroup(
+        name=each.name,
+        commands=commands,
+        help=each.help,
+        epilog=_examples(entry.examples[0] for entry in each.entries),
+        rich_help_panel=panel,
+        no_args_is_help=True,
+    )
+
+
+def _examples(lines: Iterable[str]) -> str:
+    """Examples below a help, which is read as markup, in which a bracket opens a tag."""
+    return escape("\n".join(["", "Examples:", *(f"  {line}" for line in lines)]))

@@ -22,6 +22,7 @@ from models.errors import BadModelBytesError
 from models.forecaster import Forecaster
 from service import answers
 from service.commands.store import writing
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     Json,
@@ -32,7 +33,6 @@ from service.commands.terminal import (
     print_json,
     reading,
     settings_of,
-    table_of,
     time_told,
 )
 from service.daemon import utc_now
@@ -75,7 +75,10 @@ def list_models(panel: PanelName, config: Config = None, json: Json = False) -> 
     if json:
         print_json({"panel": chosen.name, "models": found})
         return
-    table = table_of("version", "model", "trained", "cutoff", "standing", "verdict")
+    if not found:
+        out.print(f"panel {chosen.name} has no model yet; the first refit makes one")
+        return
+    table = Table("version", "model", "trained", "cutoff", "standing", "verdict")
     for model in found:
         table.add_row(
             str(model.version),
@@ -85,7 +88,7 @@ def list_models(panel: PanelName, config: Config = None, json: Json = False) -> 
             model.standing,
             escape(model.verdict),
         )
-    out.print(table if found else f"panel {chosen.name} has no model yet; the first refit makes one")
+    table.print()
 
 
 def show(
@@ -200,7 +203,7 @@ def _answer(found: Sequence[ModelAnswer], panel: Panel, version: int | None) -> 
         if model.version == version:
             return model
     versions = ", ".join(str(model.version) for model in reversed(found))
-    raise UsageError(f"panel {panel.name} has no model of version {version}; there are {versions}")
+    raise UsageError(f"panel {panel.name} has no model of version {version}; its versions: {versions}")
 
 
 def _change(name: str, config: Path | None, change: Callable[[Sessions, Panel, Clock], str]) -> None:

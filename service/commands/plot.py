@@ -1,6 +1,7 @@
 """The command `rollcast plot`: a picture of a series, its forecast, and what past forecasts said."""
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,17 @@ from jobs.panel import Panel
 from service import answers, durations
 from service.chart import Fan, Kind, Picture, drawn
 from service.commands.overview import plain
-from service.commands.terminal import Config, SeriesName, UsageError, asked_of, err, number_told, out, time_told
+from service.commands.terminal import (
+    Config,
+    SeriesName,
+    UsageError,
+    asked_of,
+    err,
+    number_told,
+    out,
+    time_told,
+    writing_to,
+)
 from service.daemon import utc_now
 from service.shapes import ScoreAnswer
 
@@ -79,10 +90,7 @@ def command(
             content = drawn(picture, kind, width, height, dark=dark)
     except ImportError as error:
         raise UsageError("rollcast plot needs matplotlib: pip install 'rollcast[plot]'") from error
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}") from error
+    _write(target, content)
     count = sum(map(len, picture.history))
     out.print(f"{escape(str(target))}  {count:,} observations, {_drawn(picture)}")
 
@@ -260,3 +268,14 @@ def _target(out_file: Path | None, series: str) -> Path:
     if out_file.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"--out {out_file}: expected a name that ends with .png or .svg")
     return out_file
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file whole; what stood there is replaced once that is done. Raises UsageError."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    with writing_to(file):
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)

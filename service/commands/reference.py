@@ -25,7 +25,7 @@ in ISO 8601 and null where there is no value.
 | 0 | done |
 | 1 | a job failed, or `doctor` found something bad |
 | 2 | the call or the configuration is wrong; nothing was done |
-| 130 | ended by Ctrl-C; what was committed until then stays |
+| 130 | ended by Ctrl-C or SIGTERM; what was committed until then stays. `run`, which goes on until then, ends with 0 |
 | 141 | the reader of a pipe went away, as `head` does |
 
 `--config FILE` (`-c`) names the configuration. Without it the variable `ROLLCAST_CONFIG` does, else `rollcast.toml`

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from db import queries
 from service import answers, durations
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     Json,
@@ -20,7 +21,6 @@ from service.commands.terminal import (
     print_json,
     reading,
     settings_of,
-    table_of,
     time_told,
 )
 from service.shapes import RunAnswer
@@ -28,6 +28,7 @@ from service.shapes import RunAnswer
 Job = Literal["fetch", "score", "refit", "forecast", "prune"]
 Outcome = Literal["running", "ok", "waiting", "failed", "interrupted"]
 MOST = 100_000
+LARGEST_ID = 2**63 - 1  # that SQLite can hold
 
 
 def _listed(words: object) -> str:
@@ -61,7 +62,7 @@ def list_runs(
         asked = " like that" if name or job or outcome else ""
         err.print(f"There is no run{asked} on record; the daemon keeps one of each job that had something to do.")
         return
-    table = table_of("id", "panel", "job", "started", "took", "outcome", "reason")
+    table = Table("id", "panel", "job", "started", "took", "outcome", "reason")
     for run in found:
         table.add_row(
             str(run.id),
@@ -72,13 +73,18 @@ def list_runs(
             coloured(run.outcome),
             escape(run.reason),
         )
-    out.print(table)
+    table.print()
     if more is not None:
         err.print(f"The newest {limit:,} are shown; --limit tells more.")
 
 
 def show(
-    run: Annotated[int, typer.Argument(metavar="ID", help="The number of the run, as rollcast runs list tells it.")],
+    run: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", help="The number of the run, as rollcast runs list tells it.", min=1, max=LARGEST_ID
+        ),
+    ],
     config: Config = None,
     json: Json = False,
 ) -> None:

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from service.commands.overview import HEADINGS, STATUSES, Overview, cells, counted, drifts_of, plain, reasons_of
-from service.commands.terminal import COLOURS, TEXT, time_told
+from service.commands.tables import TEXT
+from service.commands.terminal import COLOURS, time_told
 from service.shapes import SeriesAnswer
 from service.sparkline import fitted, scale_of, sparkline
 
@@ -138,7 +139,7 @@ def _some(names: list[str]) -> str:
 
 def _foot(seen: Overview, width: int) -> Text:
     daemon = "the daemon runs" if seen.daemon_runs else "no daemon runs: rollcast run starts one"
-    told = [time_told(seen.now), daemon, seen.counted, "Ctrl-C ends this"]
+    told = [time_told(seen.now), daemon, seen.counted, "q ends this"]
     return _cut(Text(" · ".join(filter(None, told)), style="dim"), width)
 
 

@@ -16,16 +16,17 @@ from jobs.due import RUNS_LOOKED_AT, AfterClose, Job, Schedule, next_due, schedu
 from jobs.panel import Panel
 from jobs.secrets import hide
 from service import durations
+from service.commands.tables import Table
 from service.commands.terminal import (
     Config,
     Json,
     UsageError,
+    err,
     is_there,
     out,
     print_json,
     reading,
     settings_of,
-    table_of,
 )
 from service.daemon import utc_now
 from service.exposure import token_of
@@ -42,6 +43,8 @@ def init(
     target = folder / CONFIG_NAME
     if target.exists() and not force:
         raise UsageError(f"{target} is there already; --force overwrites it")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; expected one to write into")
     samples = folder / "samples"
     samples.mkdir(parents=True, exist_ok=True)
     for sample in (DEFAULT_FILE.parent / "samples").iterdir():
@@ -75,24 +78,35 @@ def check(config: Config = None, json: Json = False) -> None:
     if json:
         file = None if settings.file == DEFAULT_FILE else str(settings.file)
         print_json({"configuration": file, "database": settings.database_url, "api": api, "panels": plans})
+        _tell_missing(settings)
         return
     told = "built in (rollcast init writes a file of your own)" if settings.file == DEFAULT_FILE else settings.file
     out.print(escape(f"configuration  {told}"))
     out.print(escape(f"database       {settings.database_url}"))
     out.print(escape(f"API            {api}"))
-    table = table_of("panel", "source", "interval", "horizon", "fetch every", "next", "refit every", "next")
+    table = Table("panel", "interval", "horizon", "fetch every", "next", "refit every", "next", "source")
     for plan in plans:
         table.add_row(
             plan.name,
-            escape(plan.source),
             plan.interval,
             f"{plan.horizon} steps",
             plan.fetch_every,
             _due_told(plan.next_fetch, now),
             plan.refit_every,
             _due_told(plan.next_refit, now),
+            escape(plan.source),
         )
-    out.print(table)
+    table.print()
+    _tell_missing(settings)
+
+
+def _tell_missing(settings: Settings) -> None:
+    """Which panels read files that are not there: they may be yet to come."""
+    for panel in settings.build_panels():
+        missing = getattr(panel.source, "missing", None)  # of a source of files
+        told = None if missing is None else missing()
+        if told is not None:
+            err.print(f"[yellow]look[/]  {panel.name}: {escape(told)}; until then its fetches fail")
 
 
 def _plans(settings: Settings, now: datetime) -> list[PanelPlan]:

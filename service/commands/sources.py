@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as Grid
 
 from db.engine import Sessions
 from jobs import sources
@@ -20,7 +20,8 @@ from jobs.sources.base import SourceDownError
 from jobs.storing import Fetched
 from service import daemon
 from service.commands.store import trying, url_to_try
-from service.commands.terminal import Json, err, out, print_json, table_of, time_told
+from service.commands.tables import Table, room
+from service.commands.terminal import Json, err, out, print_json, time_told
 from service.daemon import utc_now
 from service.settings import Settings
 
@@ -71,13 +72,15 @@ def command(json: Json = False) -> None:
         return
     for name, (about, options) in found.items():
         out.print(f"[bold]{escape(name)}[/]  {escape(about)}")
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(width=2 + max(len(option.name) for _, listed in found.values() for option in listed))
         table.add_column(width=DEFAULT_WIDTH)
         table.add_column(overflow="fold")
         for option in options:
             table.add_row(f"  {escape(option.name)}", escape(option.default), escape(option.help))
-        out.print(table, soft_wrap=False)
+        with out.capture() as captured:
+            out.print(table, soft_wrap=False, width=room())
+        out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), markup=False)
     err.print("Each with an example: docs/sources.md. Any option may hold ${NAME}, a secret from the environment.")
 
 
@@ -117,7 +120,7 @@ def dry_run(settings: Settings, panels: Sequence[Panel], *, json: bool) -> bool:
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         trying(url_to_try(settings, Path(folder))) as sessions,
     ):
-        means = daemon.make_means(settings.data_dir, utc_now)
+        means = daemon.make_means(Path(folder), utc_now)  # nothing is left in the data folder
         for panel in panels:
             with err.status(f"{panel.name}: asking its source"):
                 found[panel.name] = _tried(sessions, panel, means)
@@ -153,10 +156,10 @@ def _print_tried(name: str, found: Fetched | SourceDownError) -> None:
     out.print(f"{name}  would bring  {escape(str(found))}")
     if not found.series:
         return
-    table = table_of("series", "new", "revised", "from", "to")
+    table = Table("series", "new", "revised", "from", "to")
     for series, brought in list(found.series.items())[:SERIES_TOLD]:
         first, last = ("–" if ts is None else time_told(ts) for ts in (brought.first, brought.last))
         table.add_row(f"  {escape(series)}", f"{brought.new:,}", f"{brought.revised:,}", first, last)
-    out.print(table)
+    table.print()
     if len(found.series) > SERIES_TOLD:
         out.print(f"  … and {len(found.series) - SERIES_TOLD:,} series more")

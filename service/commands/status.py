@@ -1,8 +1,14 @@
 """The command `rollcast status`: a line a series, once, or on a screen that is drawn again every two seconds."""
 
+import os
+import select
 import signal
+import sys
+import termios
 import time
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -22,6 +28,7 @@ from service.commands.overview import (
     reasons_of,
 )
 from service.commands.screen import LONGEST, draw
+from service.commands.tables import Table
 from service.commands.terminal import (
     AnyPanel,
     Config,
@@ -34,7 +41,6 @@ from service.commands.terminal import (
     print_json,
     reading,
     settings_of,
-    table_of,
 )
 from service.daemon import utc_now
 
@@ -52,7 +58,8 @@ def command(panel: AnyPanel = None, config: Config = None, json: Json = False, w
     settings = settings_of(config)
     panels = panels_named(settings, panel)
     if watch:
-        watch_it(lambda: look(config, panel, LONGEST), Console(highlight=False), time.sleep)
+        with keys() as wait:
+            watch_it(lambda: look(config, panel, LONGEST), Console(highlight=False), wait)
         return
     runs = daemon.is_running(settings.data_dir)
     with reading(settings) as sessions, sessions() as session:
@@ -66,8 +73,8 @@ def command(panel: AnyPanel = None, config: Config = None, json: Json = False, w
 
 
 def watch_it(ask: Callable[[], Overview], console: Console, wait: Callable[[float], object]) -> None:
-    """Draw what there is to see, again and again, until Ctrl-C; the terminal is then as it was before."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it, too, must not leave the screen as it is
+    """Draw what there is to see, again and again, until q or Ctrl-C; the terminal is then as it was before."""
+    signal.signal(signal.SIGQUIT, signal.default_int_handler)  # Ctrl-\\, too, must not leave the screen as it is
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
@@ -77,14 +84,34 @@ def watch_it(ask: Callable[[], Overview], console: Console, wait: Callable[[floa
         return
 
 
+@contextmanager
+def keys() -> Iterator[Callable[[float], object]]:
+    """A way to wait some seconds, which the key q ends as Ctrl-C does. No key is shown meanwhile."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        yield time.sleep
+        return
+    before = termios.tcgetattr(sys.stdin)
+
+    def wait(seconds: float) -> None:
+        pressed, _, _ = select.select([sys.stdin], [], [], seconds)
+        if pressed and os.read(sys.stdin.fileno(), 1) in (b"q", b"Q", b""):  # nothing: the terminal has gone
+            raise KeyboardInterrupt
+
+    try:
+        tty.setcbreak(sys.stdin)
+        yield wait
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
 def _print(seen: Overview) -> None:
-    table = table_of(*HEADINGS)
+    table = Table(*HEADINGS)
     for panel, found in seen.series.items():
         table.add_row(f"[bold]{panel}[/]")
         for series in found:
             name, value, age, status, *others = map(escape, cells(series, seen.now))
             table.add_row(f"  {name}", value, age, coloured(status), *others)
-    out.print(table)
+    table.print()
     for (word, reason), names in reasons_of(seen).items():
         told = escape(plain(f"{', '.join(names)}: {reason}"))
         out.print(f"{coloured(word)}  {told}")

@@ -48,12 +48,14 @@ def upgraded(settings: Settings) -> Engine:
 
 @contextmanager
 def trying(url: str) -> Iterator[Sessions]:
-    """Sessions for work that will be undone, on a database as it is, or on a new one."""
-    write_engine = engine.writer(url)
+    """Sessions for work that will be undone, on a database as it is, or on a new one. Raises DatabaseUnusableError."""
+    path, write_engine = engine.sqlite_path(url), engine.writer(url)
     try:
-        if not engine.sqlite_path(url).exists():
+        if not path.exists():
             engine.migrate(write_engine)
         yield engine.sessions(write_engine)
+    except DatabaseError as error:
+        raise engine.unusable(path, error) from error
     finally:
         write_engine.dispose()
 
@@ -81,4 +83,4 @@ def revision_of(path: Path) -> Revision:
     try:
         return health.revision(path)
     except sqlite3.DatabaseError as error:
-        raise DatabaseUnusableError(f"cannot use the database {path}: {error}; check the file") from error
+        raise engine.unusable(path, error) from error

@@ -1,4 +1,4 @@
-"""What the commands share: the two consoles, the configuration, the database, tables, JSON, progress, errors of use."""
+"""What the commands share: the two consoles, the configuration, the database, JSON, progress, errors of use."""
 
 import csv
 import os
@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -21,11 +20,12 @@ from db.engine import DatabaseUnusableError, Sessions
 from jobs.panel import Panel
 from service import answers
 from service.commands import completion
+from service.complaints import unwritable
 from service.settings import CONFIG_NAME, Settings, find_file, load
 
 Answered = TypeVar("Answered")
 
-PIPE_WIDTH = 200  # nothing is cut short for a program that reads along
+WIDE = 1_000_000  # characters in a line: nothing is cut short
 
 
 class _Console(Console):
@@ -35,29 +35,9 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-out = _Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-err = _Console(stderr=True, soft_wrap=True, highlight=False)
+out = _Console(soft_wrap=True, highlight=False, emoji=False, width=WIDE)
+err = _Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
-# Columns of words; the others hold figures.
-TEXT = {
-    "type",
-    "by default",
-    "what it is",
-    "series",
-    "status",
-    "panel",
-    "job",
-    "source",
-    "target",
-    "forecast by",
-    "model",
-    "trained",
-    "started",
-    "standing",
-    "verdict",
-    "outcome",
-    "reason",
-}
 COLOURS = {"failed": "red", "interrupted": "red", "stale": "yellow", "expired": "red", "source_down": "red"}
 COLOURS |= {"ok": "green", "fresh": "green"}
 
@@ -150,6 +130,17 @@ def asked_of(config: Path | None, ask: Callable[[Session, Mapping[str, Panel]], 
             raise UsageError(f"{error}; {error.hint}") from error
 
 
+@contextmanager
+def writing_to(file: Path, elsewhere: str = "name another place") -> Iterator[None]:
+    """Write a file that was asked for. Raises UsageError, under its own name, where that cannot be done."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(unwritable(file, error, elsewhere)) from error
+
+
 def print_json(answer: Any) -> None:
     """The answer for a program, as the API writes it."""
     sys.stdout.write(answers.to_json(answer).decode() + "\n")
@@ -169,14 +160,6 @@ def progress(*, quiet: bool = False) -> Progress:
     """A bar on standard error while something takes its time; nothing where nobody looks."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal)
-
-
-def table_of(*headings: str) -> Table:
-    """A table without lines, whose first column is text and whose others are figures."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, no_wrap=True, justify="left" if heading in TEXT else "right")
-    return table
 
 
 def coloured(word: str) -> str:

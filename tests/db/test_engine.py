@@ -1,11 +1,12 @@
 """The two engines, and the migrations at start."""
 
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from db import engine, queries
 from db.engine import DatabaseUnusableError
@@ -147,3 +148,18 @@ def test_a_session_that_reads_sees_one_state_of_the_database(url, sessions, writ
     with engine.sessions(read_engine)() as session:
         assert len(queries.all_series(session)) == 1
     read_engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("refused", "cure"),
+    [
+        ("database or disk is full", "database or disk is full; make room"),
+        ("attempt to write a readonly database", "; run this as the user whose database it is"),
+        ("database disk image is malformed", "; check the file, or set another data_dir"),
+        ("database is locked", "the database a.db stayed locked by another process for 10 s; try again"),
+    ],
+)
+def test_what_sqlite_refuses_is_told_with_its_own_cure(refused, cure):
+    error = sqlite3.OperationalError(refused)
+    assert str(engine.unusable("a.db", error)).endswith(cure)
+    assert str(engine.unusable("a.db", DatabaseError("SELECT", {}, error))).endswith(cure)

@@ -1,6 +1,9 @@
 """Tables written to parquet files in parts."""
 
+import errno
+
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,3 +48,15 @@ def test_what_is_needed_meanwhile_is_gone_where_the_rows_end_in_an_error(tmp_pat
     with pytest.raises(ValueError, match="no more rows"):
         parquet.write_all(tmp_path / "made.parquet", broken())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(tmp_path, monkeypatch):
+    told = "parquet: File out of specification: underlying IO error: No space left on device (os error 28)"
+
+    def full(*_words, **_options):
+        raise pl.exceptions.ComputeError(told)
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        parquet.write_all(tmp_path / "a.parquet", [table(0, 3)])
+    assert caught.value.errno == errno.ENOSPC

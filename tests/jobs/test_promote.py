@@ -89,7 +89,7 @@ def test_who_promoted_and_when_is_kept(sessions, refitted, clock):
 @pytest.mark.parametrize(
     ("version", "told"),
     [
-        (9, "panel p has no model of version 9; there are 1, 2, 3, 4"),
+        (9, "panel p has no model of version 9; its versions: 1, 2, 3, 4"),
         (1, "version 1 of panel p serves already"),
         (4, "version 4 of panel p cannot be read: "),
     ],

@@ -1,6 +1,9 @@
 """Runs and their record."""
 
+import sqlite3
+
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from db import queries
 from jobs.refit import NotReadyError
@@ -69,6 +72,24 @@ def test_a_database_that_does_not_answer_fails_the_job_and_does_not_come_out(clo
     with write_engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE runs")
     assert run(sessions, clock, "job", "p", lambda: 42).outcome == "failed"
+
+
+def test_a_run_that_cannot_be_recorded_is_handed_back_in_one_line_and_its_work_not_done(clock, sessions, write_engine):
+    with write_engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE runs")
+    refused = run(sessions, clock, "job", "p", lambda: 1 / 0).unrecorded
+    assert (refused.started, refused.outcome, refused.reason) == (
+        clock(),
+        "failed",
+        "OperationalError: no such table: runs",
+    )
+
+
+def test_a_database_that_refuses_the_work_is_told_without_a_traceback(sessions, clock, caplog):
+    refused = OperationalError("INSERT", {"a": 1}, sqlite3.OperationalError("database or disk is full"))
+    run(sessions, clock, "job", "p", raising(refused))
+    assert caplog.messages == ["p  job failed: OperationalError: database or disk is full"]
+    assert caplog.records[0].exc_info is None
 
 
 def test_an_idle_run_leaves_no_record_where_it_need_not(sessions, clock):

@@ -248,6 +248,27 @@ def test_what_waits_for_a_close_is_next_done_after_the_next_one(start, count, wa
     wait_until(planned)
 
 
+def test_a_job_that_cannot_be_recorded_is_tried_again_later_not_at_once(
+    start, refitted, drifts, write_engine, monkeypatch
+):
+    from jobs import scheduler
+
+    with write_engine.begin() as connection:  # as a full disk does
+        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'full'); END")
+    tried, run = [], scheduler.run
+
+    def noted(sessions, clock, job, *more, **others):
+        tried.append(job)
+        return run(sessions, clock, job, *more, **others)
+
+    monkeypatch.setattr(scheduler, "run", noted)
+    drifts[0] = True
+    start(replace(refitted, fetch_every=timedelta(hours=1), keep_models=timedelta(days=1)))
+    wait_until(lambda: {"fetch", "refit", "prune"} <= {*tried})
+    time.sleep(1)
+    assert {job: tried.count(job) for job in ("fetch", "refit", "prune")} == {"fetch": 1, "refit": 1, "prune": 1}
+
+
 # ── other panels, while it runs ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,15 +1,23 @@
 """The command line, as a person types it."""
 
+import errno
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
 
 import pytest
 
 from db import engine, queries
+from service import cli
 
+ENVIRON = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}  # so that this checkout is run
 CONFIG = """
 [panels.oil]
 source = { type = "csv", path = "oil.csv" }
@@ -23,7 +31,7 @@ def rollcast(tmp_path):
     """Run the command in a folder of its own, without any variable of Rollcast."""
 
     def run(*words, **variables):
-        environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "80", **variables}
+        environ = ENVIRON | {"HOME": str(tmp_path), "COLUMNS": "80", **variables}
         command = [sys.executable, "-m", "service", *words]
         return subprocess.run(
             command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
@@ -38,7 +46,7 @@ def start(tmp_path):
     started = []
 
     def run(*words):
-        environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        environ = ENVIRON | {"HOME": str(tmp_path)}
         command = [sys.executable, "-m", "service", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environ, **pipes))
@@ -149,12 +157,6 @@ def test_a_database_that_is_none_is_told_in_one_line(rollcast, configured, tmp_p
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_line(rollcast, configured):
-    ended = rollcast("init", "/proc/nowhere")
-    assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1
-
-
 HEAVY = ("yfinance", "scipy", "matplotlib", "polars", "pyarrow", "uvicorn", "fastapi")
 
 
@@ -204,7 +206,8 @@ def test_without_a_command_the_help_is_shown_with_exit_code_2(rollcast, words):
     assert "Usage: " in ended.stdout
 
 
-def test_ctrl_c_ends_a_command_in_one_line_with_exit_code_130(start, configured, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_told_to_end_says_so_in_one_line_and_on_record(start, rollcast, configured, tmp_path, number):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/oil.csv"
         source = f'source = {{ type = "http", url = "{url}", format = "csv" }}'
@@ -212,10 +215,12 @@ def test_ctrl_c_ends_a_command_in_one_line_with_exit_code_130(start, configured,
         file.write_text(CONFIG.replace('source = { type = "csv", path = "oil.csv" }', source))
         process = start("fetch")
         asked, _ = silent.accept()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=30)
         asked.close()
-    assert (process.returncode, out, err) == (130, "", "rollcast: ended by Ctrl-C\n")
+    assert (process.returncode, out, err) == (130, "", "rollcast: ended by Ctrl-C or SIGTERM\n")
+    (run,) = json.loads(rollcast("runs", "list", "--json").stdout)["runs"]
+    assert run["outcome"] == "interrupted"
 
 
 def test_a_reader_of_a_pipe_who_has_gone_is_no_trouble(rollcast, start, tmp_path):
@@ -229,3 +234,61 @@ def test_a_reader_of_a_pipe_who_has_gone_is_no_trouble(rollcast, start, tmp_path
     assert process.wait(30) == 141
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+@pytest.mark.parametrize("words", [["sources"], ["sources", "--json"], ["--help"]], ids=" ".join)
+def test_an_output_that_takes_no_more_is_told_in_one_line(tmp_path, words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "service", *words]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    told = "rollcast: cannot write what it has to say: No space left on device; make room\n"
+    assert (ended.returncode, ended.stderr) == (2, told)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("/proc/nowhere", "cannot write /proc/nowhere: No such file or directory; name another place"),
+        ("rollcast.toml", "rollcast.toml is no folder; expected one to write into"),
+    ],
+)
+def test_where_no_folder_can_be_made_init_says_so(rollcast, configured, folder, told):
+    ended = rollcast("init", folder)
+    assert (ended.returncode, ended.stderr) == (2, f"rollcast: {told}\n")
+
+
+def test_what_cannot_be_copied_is_told_by_the_file_that_was_to_be_written(monkeypatch, run_command):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr("shutil.copy", full)
+    code, _, err = run_command("init", "sub")
+    assert code == 2
+    assert re.fullmatch(r"rollcast: cannot write sub/samples/\S+: No space left on device; make room\n", err)
+
+
+def test_a_reader_who_has_gone_before_a_help_is_printed_is_no_trouble_either():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "service", "--help"]
+    ended = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(theirs)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_are_closed_are_no_trouble(tmp_path, configured, closed):
+    command = f'"{sys.executable}" -m service check {closed}'
+    ended = subprocess.run(command, shell=True, cwd=tmp_path, env=ENVIRON, capture_output=True, timeout=60, check=False)  # noqa: S602
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_the_version_is_told(rollcast):
+    assert rollcast("--version").stdout == f"rollcast {version('rollcast')}\n"
+
+
+@pytest.mark.parametrize("group", ["models", "runs", "db"])
+def test_the_help_of_a_group_has_an_example_of_each_of_its_commands(rollcast, group):
+    told = rollcast(group, "--help").stdout
+    (found,) = (each for each in chain.from_iterable(cli.COMMANDS.values()) if each.name == group)
+    assert all(f"  {entry.examples[0]}" in told for entry in found.entries)

@@ -1,8 +1,10 @@
 """What the daemon checks before it starts, and what it tells of itself. tests/e2e/ starts real ones."""
 
+import errno
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ import pytest
 from db import queries
 from jobs.scheduler import Scheduler
 from jobs.workers import Workers
-from service.daemon import is_running, status_told, take_lock
+from service.daemon import StartError, is_running, listen, status_told, take_lock
 
 
 def test_a_folder_that_a_daemon_works_on_is_told_from_one_that_none_does(tmp_path):
@@ -132,3 +134,28 @@ def test_under_nohup_a_terminal_that_is_closed_ends_nothing(in_terminal, tmp_pat
     process, terminal = in_terminal(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     os.close(terminal)
     assert outcome(process, tmp_path) == "reload"
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_cure(tmp_path, monkeypatch):
+    def full(_file, _content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    with pytest.raises(StartError, match=r"daemon\.lock: No space left on device; make room"):
+        take_lock(tmp_path)
+
+
+def test_a_port_that_is_taken_is_told_with_the_variable_that_sets_another():
+    with listen("127.0.0.1", 0) as taken, pytest.raises(StartError) as caught:
+        listen(*taken.getsockname())
+    assert str(caught.value).endswith(": Address already in use; set another port with ROLLCAST_API__PORT")
+
+
+def test_a_host_that_nobody_knows_is_told_with_the_setting_to_change(monkeypatch):
+    def unknown(*_args, **_options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known (while attempting to bind)")
+
+    monkeypatch.setattr("socket.create_server", unknown)
+    told = r"^cannot listen on nohost:80: Name or service not known; set api.host to an address of this machine$"
+    with pytest.raises(StartError, match=told):
+        listen("nohost", 80)

@@ -28,7 +28,9 @@ def test_on_loopback_no_token_is_needed():
 
 
 def test_elsewhere_a_token_is_demanded_with_how_to_make_one():
-    with pytest.raises(SettingsError, match=r"^api.host = 192.168.1.7: .*ROLLCAST_API__TOKEN.*secrets.token_urlsafe"):
+    with pytest.raises(
+        SettingsError, match=r"^api.host = 192.168.1.7: .*ROLLCAST_API__TOKEN.*python3 -c.*secrets.token_urlsafe"
+    ):
         token_of(ApiSettings(host="192.168.1.7"))
 
 

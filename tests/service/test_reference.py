@@ -23,7 +23,7 @@ HOURS = timedelta(hours=50)
 
 # Another value of each key that has a variable: as text, and what becomes of it.
 OTHERS = {
-    "data_dir": ("elsewhere", Path("elsewhere")),
+    "data_dir": ("/elsewhere", Path("/elsewhere")),
     "workers": ("3", 3),
     "refit_timeout": ("50h", HOURS),
     "log_level": ("debug", "debug"),

@@ -136,7 +136,7 @@ def test_a_relative_sqlite_file_of_a_source_starts_at_the_file_s_folder(read, tm
 
 
 def test_without_a_file_the_data_are_in_the_working_folder():
-    assert load(DEFAULT_FILE, {}).data_dir == Path("data")
+    assert load(DEFAULT_FILE, {}).data_dir == Path("data").absolute()
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,9 @@ def test_an_override_of_one_key_leaves_the_others(read):
         ("dat_dir = 1\n" + PANEL, "dat_dir is no setting; did you mean data_dir?"),
         ("[api]\nprot = 1\n" + PANEL, "api.prot is no setting; did you mean port?"),
         (PANEL + "horizn = 3\n", "panels.p.horizn is no setting; did you mean horizon?"),
+        (PANEL.replace("interval", "intervall"), "panels.p.intervall is no setting; did you mean interval?"),
+        ("panels = 3", "rollcast.toml: panels = 3: expected a table"),
+        ("panels.p = 3", "rollcast.toml: panels.p = 3: expected a table"),
         (PANEL + "colour = 3\n", "panels.p.colour is no setting; expected one of source, interval, horizon"),
         *(
             (f'[api]\ncors = ["{origin}"]\n' + PANEL, f"api.cors.0 = {origin!r}: expected an origin, scheme://host")
@@ -214,7 +217,10 @@ def test_an_override_of_one_key_leaves_the_others(read):
         (PANEL + "max_gap = -1\n", "panels.p.max_gap = -1: input should be greater than or equal to 0"),
         (PANEL + 'jumps = "smooth"\n', "panels.p.jumps = 'smooth': input should be 'keep' or 'drop'"),
         (PANEL.replace("a.csv", "${NOT_SET}"), "panels.p.source.path holds ${NOT_SET}, and there is no environment"),
-        (PANEL.replace("path", "pth"), "panels.p.source.pth is no option of a csv source; did you mean path?"),
+        (
+            PANEL.replace("path", "pth"),
+            "rollcast.toml: panels.p.source.pth is no option of a csv source; did you mean path?",
+        ),
         (PANEL.replace(', path = "a.csv"', ""), "panels.p.source.path is missing"),
         (PANEL.replace('"a.csv"', "5"), "panels.p.source.path = 5: "),
         ("", "panels is missing"),
@@ -226,7 +232,7 @@ def test_an_override_of_one_key_leaves_the_others(read):
         ("horizon = = 3", "is no valid TOML"),
         (
             PANEL + 'train_window = "23h"\n',
-            "panels.p.train_window = 23h: a first fit of horizon 3 needs 24 observations",
+            "rollcast.toml: panels.p.train_window = 23h: a first fit of horizon 3 needs 24 observations",
         ),
         (PANEL.replace('type = "csv"', 'type = ["csv"]'), "panels.p.source.type = ['csv']: did you mean csv"),
         (PANEL.replace('"a.csv"', '"a.csv", tz = "Berln"'), "tz = 'Berln' is no time zone, as in Europe/Berlin"),
@@ -251,13 +257,14 @@ def test_what_is_wrong_is_told_with_key_and_value_and_what_is_accepted(complaint
         ("rollcast_ap__port", "1", "rollcast_ap__port is no variable of Rollcast"),
         ("ROLLCAST_DATADIR", "x", "ROLLCAST_DATADIR is no variable of Rollcast; did you mean ROLLCAST_DATA_DIR?"),
         ("ROLLCAST_PANELS__P__HORIZN", "1", "ROLLCAST_PANELS__P__HORIZN is no setting; did you mean horizon?"),
-        ("ROLLCAST_PANELS__Q__HORIZON", "1", "panels.q."),
+        ("ROLLCAST_PANELS__Q__HORIZON", "1", "ROLLCAST_PANELS__Q__HORIZON: panels.q.source is missing"),
+        ("ROLLCAST_PANELS__P__TRAIN_WINDOW", "23h", "ROLLCAST_PANELS__P__TRAIN_WINDOW = 23h: a first fit"),
         (
             "ROLLCAST_PANELS__P__LEVELS",
             "eighty",
             "ROLLCAST_PANELS__P__LEVELS = 'eighty': input should be a valid integer",
         ),
-        ("ROLLCAST_PANELS", "x", "ROLLCAST_PANELS = 'x': input should be a valid dictionary"),
+        ("ROLLCAST_PANELS", "x", "ROLLCAST_PANELS = 'x': expected a table"),
     ],
 )
 def test_a_wrong_variable_is_told_by_its_name(complaint, variable, value, expected):
@@ -269,6 +276,16 @@ def test_a_file_that_is_named_but_missing_is_told(tmp_path):
         SettingsError, match=r"there is no configuration file .*nowhere\.toml; `rollcast init` writes one"
     ):
         find_file(tmp_path / "nowhere.toml", {}, tmp_path)
+
+
+def test_a_key_that_is_missing_in_the_file_is_told_by_the_file_whatever_variables_set(complaint, tmp_path):
+    told = complaint(PANEL.replace('interval = "1h"\n', ""), ROLLCAST_PANELS__P__HORIZON="4")
+    assert told == f"{tmp_path}/rollcast.toml: panels.p.interval is missing"
+
+
+def test_a_folder_that_is_named_is_told_with_the_file_to_name(tmp_path):
+    with pytest.raises(SettingsError, match=r" is a folder; expected the file in it, as .*/rollcast\.toml$"):
+        find_file(tmp_path, {}, tmp_path)
 
 
 def test_the_file_is_the_option_s_then_the_environment_s_then_the_folder_s_then_the_built_in_one(tmp_path):

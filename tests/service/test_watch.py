@@ -1,9 +1,11 @@
 """The watch over the states of all series."""
 
 import json
+import sqlite3
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from db import engine, queries
 from jobs.events import Observed, StateChanged
@@ -225,6 +227,18 @@ def test_it_looks_by_itself_from_start_to_stop_and_lives_through_a_failure(sessi
     assert all(looked.acquire(timeout=10) for _ in range(3))
     watch.stop()
     assert not watch._thread.is_alive()
+
+
+def test_a_full_disk_is_told_in_a_line_without_a_traceback(watch, monkeypatch, caplog):
+    def look():
+        watch._stopping.set()
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr("service.watch.EVERY", timedelta(milliseconds=5))
+    monkeypatch.setattr(watch, "look", look)
+    watch._run()
+    told = "another state: OperationalError: database or disk is full; again in 30 s"
+    assert [(told in record.message, record.exc_info) for record in caplog.records] == [(True, None)]
 
 
 @pytest.fixture

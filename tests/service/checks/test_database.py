@@ -136,3 +136,15 @@ def test_an_examination_that_takes_too_long_is_left_off_and_says_so(path, url, m
     monkeypatch.setattr(database, "QUICK", -1.0)
     assert "--deep looks to the end" in database.soundness(path, deep=False).found
     assert "its indices too" in database.soundness(path, deep=True).found
+
+
+@pytest.mark.parametrize(
+    ("refused", "cure"),
+    [
+        ("database or disk is full", "make room on its disk"),
+        ("attempt to write a readonly database", database.AS_ITS_USER),
+    ],
+)
+def test_what_keeps_a_transaction_from_writing_is_told_with_its_cure(path, monkeypatch, refused, cure):
+    monkeypatch.setattr("db.health.refused_write", lambda _path, _patience: refused)
+    assert database.writing(path, patience=0.0).cure == cure

@@ -105,3 +105,8 @@ def test_the_versions_at_work_are_told():
 
 def test_a_sqlite_that_is_too_old_is_told():
     assert machine.packages(sqlite=(3, 31, 1)).level == "bad"
+
+
+def test_the_cure_of_a_full_disk_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: open("/dev/full", "wb", buffering=0))  # noqa: SIM115
+    assert machine.folder(tmp_path).cure == "make room on its disk"

@@ -313,3 +313,8 @@ def test_a_panel_without_series_is_to_be_looked_at(panel, data):
 def test_what_a_fetch_would_bring_is_told_as_the_dry_run_tells_it(panel):
     (found,) = panels.sources([panel], lambda _panel: Fetched())
     assert found.found == "it answers; 0 new"
+
+
+def test_what_nobody_can_compare_with_what_is_stored_is_not_called_new(panel):
+    (found,) = panels.sources([panel], lambda _panel: Fetched(), compared=False)
+    assert found.found == "it answers"

@@ -70,7 +70,8 @@ def test_a_taken_port_is_told_with_the_process_that_has_it(tmp_path):
 def test_a_host_that_is_not_this_machine_s_is_told(tmp_path, free_port):
     found = running.running(tmp_path, "192.0.2.1", free_port)
     assert found.level == "bad"
-    assert "cannot listen on 192.0.2.1" in found.found
+    assert found.found.endswith(f"cannot listen on 192.0.2.1:{free_port}: Cannot assign requested address")
+    assert found.cure == "set api.host to an address of this machine"
 
 
 def test_a_daemon_that_is_ready_is_well(locked):

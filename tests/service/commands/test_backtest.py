@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def stored(tmp_path):
 
 def test_metrics_forecasts_and_a_table_come_of_a_file(rollcast, much_sold, tmp_path):
     code, out, err = rollcast(
-        "backtest", "--json", "m.json", "sales.csv", "--horizon", 3, "--cutoffs", 2, "--out", "f.csv"
+        "backtest", "--metrics", "m.json", "sales.csv", "--horizon", 3, "--cutoffs", 2, "--out", "f.csv"
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert [line.split("  ")[0] for line in out.splitlines()[1:5]] == ["model", "naive", "seasonal naive", "naive2"]
@@ -80,7 +81,7 @@ def test_metrics_forecasts_and_a_table_come_of_a_file(rollcast, much_sold, tmp_p
 
 
 def test_the_metrics_tell_all_that_was_measured(rollcast, sales, tmp_path):
-    rollcast("backtest", "sales.csv", "--horizon", 3, "--level", 90, "--season", 1, "--seed", 7, "--json", "m.json")
+    rollcast("backtest", "sales.csv", "--horizon", 3, "--level", 90, "--season", 1, "--seed", 7, "--metrics", "m.json")
     told = json.loads((tmp_path / "m.json").read_text())
     figures = {name: told[name] for name in ("smape", "mase", "owa", "msis", "coverage")}
     assert told["model"] == figures
@@ -95,8 +96,14 @@ def test_the_metrics_tell_all_that_was_measured(rollcast, sales, tmp_path):
     assert told["seconds"] > 0
 
 
+def test_json_prints_the_metrics_and_nothing_else(rollcast, sales):
+    code, out, err = rollcast("backtest", "sales.csv", "--horizon", 3, "--json", "--metrics", "m.json")
+    assert (code, err) == (0, "metrics in m.json\n")
+    assert json.loads(out) == json.loads(Path("m.json").read_text())
+
+
 def test_the_metrics_are_those_of_the_forecasts_that_are_written(rollcast, sales, tmp_path):
-    rollcast("backtest", "sales.csv", "--horizon", 3, "--cutoffs", 4, "--json", "m.json", "--out", "f.parquet")
+    rollcast("backtest", "sales.csv", "--horizon", 3, "--cutoffs", 4, "--metrics", "m.json", "--out", "f.parquet")
     both = pd.DataFrame(pl.read_parquet("f.parquet").to_dict(as_series=False)).merge(sales, on=["unique_id", "ds"])
     told = json.loads((tmp_path / "m.json").read_text())
     inside = (both["lo_80"] <= both["y"]) & (both["y"] <= both["hi_80"])
@@ -107,7 +114,7 @@ def test_the_metrics_are_those_of_the_forecasts_that_are_written(rollcast, sales
 
 def test_what_has_no_value_is_null(rollcast, tmp_path):
     pd.DataFrame({"ds": range(40), "y": 5.0}).to_csv(tmp_path / "flat.csv", index=False)
-    code, out, err = rollcast("backtest", "flat.csv", "--horizon", 3, "--json", "m.json")
+    code, out, err = rollcast("backtest", "flat.csv", "--horizon", 3, "--metrics", "m.json")
     assert code == 0
     assert "1 of 1 pairs are left out of MASE, MSIS and OWA" in err
     told = json.loads((tmp_path / "m.json").read_text())
@@ -173,7 +180,7 @@ def test_refits_that_drift_forced_are_counted(rollcast, tmp_path):
     phase = np.concatenate([np.arange(200) / 24, 200 / 24 + np.arange(40) / 7])
     y = 50 + 10 * np.sin(2 * np.pi * phase) + np.random.default_rng(0).normal(size=240)
     pd.DataFrame({"ds": range(240), "y": y}).to_csv(tmp_path / "broken.csv", index=False)
-    words = "broken.csv --horizon 3 --season 24 --cutoffs 38 --refit-every 100 --json m.json"
+    words = "broken.csv --horizon 3 --season 24 --cutoffs 38 --refit-every 100 --metrics m.json"
     _, out, _ = rollcast("backtest", *words.split())
     told = json.loads((tmp_path / "m.json").read_text())
     assert told["fits"] == told["drift_refits"] + 1 >= 2
@@ -202,10 +209,13 @@ def test_a_refit_can_be_asked_for_by_time(rollcast, sales):
         ("sales.csv --horizon 3 --level 100", "--level 100: expected percent, from 1 to 99"),
         ("sales.csv --horizon 89", "the longest, a, has 90 rows, and a horizon of 89 needs 91"),
         ("sales.csv --horizon 3 --out made.xls", "made.xls has an unknown suffix"),
-        ("sales.csv --horizon 3 --json no/m.json", "--json no/m.json lies in no, which is no folder"),
-        ("sales.csv --horizon 3 --json sales.csv", "--json sales.csv is the file to read; expected the name of a file"),
+        ("sales.csv --horizon 3 --metrics no/m.json", "--metrics no/m.json lies in no, which is no folder"),
+        (
+            "sales.csv --horizon 3 --metrics sales.csv",
+            "--metrics sales.csv is the file to read; expected the name of a file",
+        ),
         ("sales.csv --horizon 3 --out ./sales.csv", "--out sales.csv is the file to read"),
-        ("sales.csv --horizon 3 --json m.csv --out m.csv", "--out m.csv is what --json writes"),
+        ("sales.csv --horizon 3 --metrics m.csv --out m.csv", "--out m.csv is what --metrics writes"),
         (
             "nab.csv --horizon 3",
             "nab.csv has no column ds, only timestamp, value; expected unique_id, ds, y, and a row",
@@ -231,7 +241,7 @@ def test_a_wrong_call_is_told_in_one_line_with_exit_code_2(rollcast, sales, stor
     assert told in err
 
 
-@pytest.mark.parametrize(("option", "name"), [("--json", "m.json"), ("--out", "f.csv")])
+@pytest.mark.parametrize(("option", "name"), [("--metrics", "m.json"), ("--out", "f.csv")])
 def test_what_cannot_be_written_is_told_before_the_work(rollcast, sales, monkeypatch, option, name):
     monkeypatch.setattr("os.access", lambda _path, mode: mode != os.W_OK)
     code, _, err = rollcast("backtest", "sales.csv", "--horizon", 3, option, name)
@@ -247,7 +257,7 @@ def test_a_panel_is_refitted_as_often_as_live_unless_told(rollcast, stored, tmp_
 
 
 def test_a_panel_is_replayed_as_it_is_configured(rollcast, stored, tmp_path):
-    code, _, _ = rollcast("backtest", "--panel", "sales", "--cutoffs", 4, "--json", "m.json", "--out", "f.csv")
+    code, _, _ = rollcast("backtest", "--panel", "sales", "--cutoffs", 4, "--metrics", "m.json", "--out", "f.csv")
     assert code == 0
     told = json.loads((tmp_path / "m.json").read_text())
     assert (told["interval"], told["horizon"], told["season"], told["seed"]) == ("1h", 3, 24, 4)
@@ -275,5 +285,5 @@ def test_before_the_first_fetch_a_panel_says_what_to_do(rollcast, tmp_path):
 def test_the_help_tells_the_options(rollcast):
     code, out, _ = rollcast("backtest", "--help")
     assert code == 0
-    for option in ("FILE", "--interval", "--cutoffs", "--refit-every", "--panel", "--json", "--out"):
+    for option in ("FILE", "--interval", "--cutoffs", "--refit-every", "--panel", "--metrics", "--out"):
         assert option in out

@@ -116,6 +116,10 @@ def test_a_script_is_printed_for_each_shell(run_command, shell):
     assert f"complete_{shell}" in out
 
 
+def test_a_zsh_that_has_not_begun_its_completion_begins_it(run_command):
+    assert "autoload -Uz compinit && compinit" in run_command("completion", "zsh")[1].splitlines()[0]
+
+
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 def test_bash_completes_with_the_script(tmp_path, history):
     script = subprocess.run([ROLLCAST, "completion", "bash"], capture_output=True, text=True, check=True).stdout

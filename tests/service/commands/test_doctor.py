@@ -104,7 +104,7 @@ def test_a_configuration_that_cannot_be_used_is_a_finding_beside_those_of_the_ma
     file = tmp_path / "rollcast.toml"
     file.write_text(file.read_text().replace("horizon", "horizont"))
     found = checked()
-    assert found["configuration"]["found"].endswith("panels.oil.horizon is missing")
+    assert found["configuration"]["found"].endswith("panels.oil.horizont is no setting; did you mean horizon?")
     assert {"memory", "versions"} <= set(found)
     assert "database" not in found
 
@@ -154,7 +154,7 @@ def test_a_locked_database_is_found_and_the_sources_are_asked_all_the_same(rollc
         other.execute("BEGIN IMMEDIATE")
         found = checked()
     assert found["lock"]["level"] == "bad"
-    assert found["source oil"]["level"] == "ok"
+    assert (found["source oil"]["level"], found["source oil"]["found"]) == ("ok", "it answers")
 
 
 def test_tables_of_an_older_version_are_found_and_left_as_they_are(rollcast, checked, change, tmp_path):

@@ -63,8 +63,8 @@ def test_a_model_that_cannot_be_read_is_shown_without_its_configuration(sold, st
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("models promote sales 7", "panel sales has no model of version 7; there are 1, 2"),
-        ("models show sales 7", "panel sales has no model of version 7; there are 1, 2"),
+        ("models promote sales 7", "panel sales has no model of version 7; its versions: 1, 2"),
+        ("models show sales 7", "panel sales has no model of version 7; its versions: 1, 2"),
         ("models promote sales 1", "version 1 of panel sales serves already"),
         ("models rollback sales", "panel sales has no model to roll back to: only version 1 has served"),
         ("models list gas", "there is no panel 'gas'; there are sales"),

@@ -1,9 +1,11 @@
 """The command `rollcast plot`."""
 
+import errno
 import re
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +80,7 @@ def test_before_the_first_refit_history_alone_is_drawn(rollcast):
     [
         (["GAS"], "there is no series 'GAS'; there are a/b OIL"),
         (["a/b OIL", "--out", "a.jpg"], "--out a.jpg: expected a name that ends with .png or .svg"),
-        (["a/b OIL", "--out", "no/a.png"], "cannot write no/a.png: No such file or directory"),
+        (["a/b OIL", "--out", "no/a.png"], "cannot write no/a.png: No such file or directory; name another place"),
         (
             ["a/b OIL", "--size", "9x9"],
             "--size 9x9: expected width and height in pixels, each from 200 to 8,000, as in 1200x600",
@@ -175,3 +177,17 @@ def test_a_series_without_any_observation_is_told_with_its_reason(sessions, cloc
         queries.add_series(session, "a", "p")
     with sessions() as session, pytest.raises(UsageError, match="no observation of a to draw yet: insufficient_data"):
         picture_of(session, {"p": replace(panel)}, "a", clock(), None)
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_one_before_it(rollcast, monkeypatch, tmp_path):
+    rollcast("fetch")
+    (tmp_path / "a.png").write_bytes(b"before")
+
+    def full(path, _content):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    told = rollcast("plot", "a/b OIL", "--out", "a.png")
+    assert told == (2, "", "rollcast: cannot write a.png: No space left on device; make room\n")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.glob("*a.png*")] == [("a.png", b"before")]

@@ -80,6 +80,7 @@ def test_one_is_shown_with_all_that_is_known(sold, recorded):
         ("list --panel gas", "there is no panel 'gas'; there are sales"),
         ("list --limit 0", "invalid value for '--limit': it should be greater than or equal to 1; "),
         ("list --job dance", "invalid value for '--job': 'dance' is not one of 'fetch', 'score', "),
+        (f"show {2**63}", "invalid value for 'ID': it should be less than or equal to 9223372036854775807; "),
         ("show", "missing argument 'ID'; rollcast runs show --help tells what there is"),
     ],
 )

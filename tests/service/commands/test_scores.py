@@ -20,3 +20,8 @@ def test_scores_as_json_are_the_api_s(sold, history):
 
 def test_a_series_that_is_not_there_is_told_in_one_line(sold, history):
     assert sold("scores", "b") == (2, "", "rollcast: there is no series 'b'; there are a\n")
+
+
+def test_one_window_can_be_chosen(sold, history):
+    assert sold("scores", "a", "--window", "all")[1].count(" steps scored, ") == 1
+    assert list(json.loads(sold("scores", "a", "--window", "30d", "--json")[1])["windows"]) == ["30d"]

@@ -54,3 +54,13 @@ def test_a_configuration_with_which_the_daemon_would_not_start_does_not_pass(sol
     code, out, err = sold("check")
     assert (code, out) == (2, "")
     assert err.startswith("rollcast: api.host = 192.168.1.7: others can reach that, so the API wants a token; ")
+
+
+def test_a_file_that_is_not_there_is_to_be_looked_at_and_no_fault(sold, tmp_path):
+    code, _, err = sold("check")
+    assert (code, err) == (0, f"look  sales: there is no file {tmp_path}/sales.csv; until then its fetches fail\n")
+
+
+def test_of_files_that_are_there_nothing_is_said(sold, tmp_path):
+    (tmp_path / "sales.csv").touch()
+    assert sold("check")[2] == ""

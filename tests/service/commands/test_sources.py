@@ -38,6 +38,7 @@ def test_the_list_is_for_people_too(rollcast):
     assert "symbols" in out
     assert "required" in out
     assert "docs/sources.md" in err
+    assert not any(line.endswith(" ") for line in out.splitlines())
 
 
 def test_a_dry_run_tells_what_would_come_and_stores_nothing(rollcast, tmp_path):
@@ -48,7 +49,7 @@ def test_a_dry_run_tells_what_would_come_and_stores_nothing(rollcast, tmp_path):
         ["OIL", "2", "0", "2025-01-01", "00:00:00Z", "2025-01-02", "00:00:00Z"],
         ["GAS", "1", "0", "2025-01-01", "00:00:00Z", "2025-01-01", "00:00:00Z"],
     ]
-    assert not (tmp_path / "data" / "rollcast.db").exists()
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_dry_run_tells_programs_the_same(rollcast):

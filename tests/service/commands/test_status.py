@@ -225,10 +225,10 @@ def test_a_series_without_anything_has_dashes(seen):
 
 @pytest.fixture
 def restored():
-    """What SIGTERM does is afterwards what it was before."""
-    before = signal.getsignal(signal.SIGTERM)
+    """What SIGQUIT does is afterwards what it was before."""
+    before = signal.getsignal(signal.SIGQUIT)
     yield
-    signal.signal(signal.SIGTERM, before)
+    signal.signal(signal.SIGQUIT, before)
 
 
 @pytest.mark.usefixtures("restored")
@@ -247,7 +247,8 @@ def test_it_is_drawn_again_until_ctrl_c_and_the_terminal_is_as_before(seen):
     assert written.endswith("\x1b[?1049l")
 
 
-def test_ctrl_c_on_a_terminal_ends_it_well(rollcast, fetched, tmp_path):
+@pytest.mark.parametrize("key", [b"q", b"\x03", b"\x1c"], ids=["q", "Ctrl-C", "Ctrl-backslash"])
+def test_a_key_that_ends_it_on_a_terminal_ends_it_well(rollcast, fetched, tmp_path, key):
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(tmp_path)
@@ -258,7 +259,7 @@ def test_ctrl_c_on_a_terminal_ends_it_well(rollcast, fetched, tmp_path):
     with suppress(OSError):  # it closes the terminal as it ends
         while part := os.read(terminal, 65536):
             if b"OIL" in part and b"OIL" not in written:
-                os.write(terminal, b"\x03")
+                os.write(terminal, key)
             written += part
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert written.endswith(b"\x1b[?1049l")
