@@ -5,7 +5,7 @@ import { Chart } from "./chart.js";
 import { el, replace } from "./dom.js";
 import { noticeOf } from "./notice.js";
 import { count, number, percent } from "./numbers.js";
-import { choice, details, table } from "./table.js";
+import { choice, details, Table } from "./table.js";
 
 const WINDOWS = [
   ["7d", "7 days"],
@@ -28,7 +28,8 @@ export class Accuracy {
       figure("Mean absolute error by step", this.errors),
       figure("Coverage by step", this.coverage),
     );
-    this.table = el("div", {});
+    this.table = new Table();
+    this.details = details("By step as a table", this.table.element);
     this.message = el("div", {});
     this.element = el(
       "section",
@@ -42,7 +43,7 @@ export class Accuracy {
       this.message,
       this.summary,
       this.body,
-      this.table,
+      this.details,
     );
   }
 
@@ -72,7 +73,7 @@ export class Accuracy {
 
   draw(score) {
     const steps = score.by_step ?? [];
-    this.body.hidden = this.table.hidden = steps.length === 0;
+    this.body.hidden = this.details.hidden = steps.length === 0;
     replace(this.summary, told(score, WORDS[this.window]));
     if (!steps.length) return;
     const levels = Object.keys(score.coverage ?? {}).sort((a, b) => a - b);
@@ -101,7 +102,6 @@ export class Accuracy {
   }
 
   tell(steps, levels) {
-    const isOpen = this.table.querySelector("details")?.open ?? false;
     const columns = [
       ["step", (s) => String(s.step), "n"],
       ["scored", (s) => s.scored.toLocaleString("en-GB"), "n"],
@@ -111,11 +111,7 @@ export class Accuracy {
       ["MASE", (s) => number(s.mase), "n"],
       ...levels.map((level) => [`in ${level} %`, (s) => percent(s.coverage?.[level], 1), "n"]),
     ];
-    replace(
-      this.table,
-      details("By step as a table", table(`Errors and coverage by step, ${WORDS[this.window]}`, columns, steps)),
-    );
-    this.table.firstChild.open = isOpen;
+    this.table.fill(`Errors and coverage by step, ${WORDS[this.window]}`, columns, steps);
   }
 }
 

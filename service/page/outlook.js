@@ -7,7 +7,7 @@ import { noticeOf } from "./notice.js";
 import { levelsOf, number, span } from "./numbers.js";
 import { drawCutoff, drawWhole } from "./overlay.js";
 import { fanOf, joined, observedOf, pastOf } from "./points.js";
-import { choice, details, table } from "./table.js";
+import { choice, details, Table } from "./table.js";
 import { duration } from "./time.js";
 
 const POINTS = 2000;
@@ -24,7 +24,12 @@ export class Outlook {
     this.steps = this.shortest;
     this.chart = new Chart(380, (x) => times.tell(x * 1000));
     this.message = el("div", {});
-    this.tables = el("div", {});
+    this.next = new Table();
+    this.seen = new Table();
+    this.unfolds = [
+      details("The forecast as a table", this.next.element),
+      details("What was observed, and what was forecast, as a table", this.seen.element),
+    ];
     const spans = [1, 5, 25].map((n) => [n * this.shortest, duration(n * this.shortest * times.seconds)]);
     const earlier = [...new Set([1, Math.ceil(horizon / 2), horizon])].map((n) => [
       String(n),
@@ -54,7 +59,7 @@ export class Outlook {
       this.message,
       this.chart.element,
       el("p", { class: "quiet hint" }, "Drag across the chart to look closer, double-click to go back."),
-      this.tables,
+      this.unfolds,
     );
   }
 
@@ -222,9 +227,10 @@ export class Outlook {
 
   tell(levels) {
     const { latest, times } = this;
-    const isOpen = [...this.tables.querySelectorAll("details")].map((each) => each.open);
+    this.unfolds[0].hidden = latest.steps.length === 0;
+    this.unfolds[1].hidden = this.observations.length === 0;
     const interval = (level) => [`${level} %`, (s) => span(s.intervals[level]), "n"];
-    const next = table(
+    this.next.fill(
       `Forecast of ${this.series.name}`,
       [
         ["time", (s) => times.tell(s.target_ts)],
@@ -235,23 +241,17 @@ export class Outlook {
       ],
       latest.steps,
     );
-    replace(
-      this.tables,
-      latest.steps.length > 0 && details("The forecast as a table", next),
-      this.observations.length > 0 &&
-        details("What was observed, and what was forecast, as a table", this.observedTable(levels)),
-    );
-    [...this.tables.children].forEach((each, i) => (each.open = isOpen[i] ?? false));
+    this.tellSeen(levels);
   }
 
-  observedTable(levels) {
+  tellSeen(levels) {
     const step = Number(this.ahead) || 1;
     const made = new Map();
     for (const { steps } of this.past.toReversed())
       if (steps[step - 1]) made.set(steps[step - 1].target_ts, steps[step - 1]);
     const of = (o, tell) => (made.has(o.ts) ? tell(made.get(o.ts)) : "–");
     const rows = this.observations.slice(-ROWS).toReversed();
-    return table(
+    this.seen.fill(
       `The last ${rows.length} observations of ${this.series.name}`,
       [
         ["time", (o) => this.times.tell(o.ts)],

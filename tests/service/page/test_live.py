@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from db import queries
 from jobs.fetch import fetch
 from service.api import stream
-from tests.service.page.conftest import visiting
+from tests.service.page.conftest import PHONE, visiting
 from tests.service.page.lived import HOUR, newest_hour
 
 NEXT_SERIES = re.compile(r"/series\?.*next=")
@@ -200,3 +200,22 @@ def test_ages_grow_while_nothing_happens(visit, live, clock):
     age = page.locator(".card .age")
     expect(age).to_have_text(re.compile(r"^\d+ s ago$"))
     expect(age).not_to_have_text(age.inner_text())
+
+
+def test_an_event_leaves_the_focus_and_the_place_of_scrolling_where_they_were(visit, live, bring, record, clock):
+    live("hall")
+    record("fetch", reason="far " * 100)
+    visit.page.set_viewport_size(PHONE)
+    page = visit.go("#/series/hall")
+    is_live(page)
+    runs = page.get_by_role("region", name="The newest runs of panel demand")
+    seen = page.get_by_text("What was observed, and what was forecast, as a table")
+    seen.focus()
+    runs.evaluate("element => (element.scrollLeft = 30)")
+    clock.now += HOUR
+    record("fetch")
+    bring("hall", 4321.0)
+    expect(page.locator(".facts")).to_contain_text("4,321")
+    expect(runs.locator("tbody tr")).to_have_count(2)
+    expect(seen).to_be_focused()
+    assert runs.evaluate("element => element.scrollLeft") == 30
