@@ -1,7 +1,7 @@
 // A series at a glance.
 
 import { el, replace, setText } from "./dom.js";
-import { levelsOf, number, span } from "./numbers.js";
+import { levelsOf, levelTold, Numbers } from "./numbers.js";
 import { spark } from "./spark.js";
 import { badge, setBadge } from "./states.js";
 import { duration, Times } from "./time.js";
@@ -90,8 +90,9 @@ export class Card {
 
   tellText() {
     const { newest, next, status, reason } = this.series;
+    this.numbers = new Numbers(this.series);
     setBadge(this.badge, status);
-    setText(this.value, newest ? number(newest.value) : "–");
+    setText(this.value, newest ? this.numbers.tell(newest.value) : "–");
     this.value.title = newest ? `${newest.value} at ${this.times.tell(newest.ts)}` : "";
     setText(this.age, newest ? "" : "nothing yet");
     this.tick();
@@ -110,16 +111,16 @@ export class Card {
         "p",
         {},
         "next ",
-        el("strong", {}, number(next.mean)),
+        el("strong", {}, this.numbers.tell(next.mean)),
         el("span", { class: "quiet" }, ` ${this.times.brief(next.target_ts)}`),
       ),
-      level && el("p", { class: "quiet" }, `${level} %: ${span(next.intervals[level])}`),
+      level && el("p", { class: "quiet" }, `${levelTold(level)}: ${this.numbers.span(next.intervals[level])}`),
     );
   }
 
   draw() {
     this.isDrawn = true;
-    const drawn = spark(this.series);
+    const drawn = spark(this.series, this.numbers);
     if (drawn) this.chart.replaceChildren(drawn);
     else this.chart.replaceChildren(el("p", { class: "quiet" }, "nothing to draw yet"));
   }

@@ -1,6 +1,7 @@
 // What of the overview is wanted: a search in the names, and a state, with counts.
 
 import { el, setText } from "./dom.js";
+import { whole } from "./numbers.js";
 import { STATES, wordOf } from "./states.js";
 
 const SETTLED = 200; // milliseconds without another key
@@ -65,7 +66,7 @@ export class Filters {
 
   label(status, n) {
     const button = this.buttons.get(status) ?? this.button(status);
-    setText(button.lastChild, ` ${n.toLocaleString("en-GB")}`);
+    setText(button.lastChild, ` ${whole(n)}`);
     button.hidden = n === 0 && status !== null && status !== this.status;
   }
 

@@ -5,13 +5,14 @@ import { get, pathOf } from "./api.js";
 import { el, replace, setText } from "./dom.js";
 import { Models } from "./models.js";
 import { notice, noticeOf } from "./notice.js";
-import { levelsOf, number, percent, span } from "./numbers.js";
+import { levelsOf, levelTold, Numbers, percent } from "./numbers.js";
 import { Outlook } from "./outlook.js";
 import { Runs } from "./runs.js";
 import { badge, setBadge, STATES } from "./states.js";
 import { throttle } from "./throttle.js";
 import { due, duration, moment, rhythm, Times, ZONE } from "./time.js";
 
+const HISTORY = 60; // observations, as a card has: from them its numbers know how they are told
 const SOON = 1000;
 const LATER = 5000;
 
@@ -47,7 +48,7 @@ export class SeriesPage {
   /** Read everything anew. */
   async reload() {
     try {
-      this.series = await get(pathOf(this.name));
+      this.series = await this.ask();
       this.hasFailed = false;
     } catch (error) {
       this.hasFailed = true;
@@ -59,8 +60,8 @@ export class SeriesPage {
       return;
     }
     if (this.hasLeft) return;
-    if (!this.outlook) this.build();
     this.tell();
+    if (!this.outlook) this.build();
     await this.outlook.load(); // what one comes for is not to wait for the rest
     if (this.hasLeft) return;
     await Promise.all([this.accuracy.load(), this.models.load(), this.runs.load()]);
@@ -91,10 +92,9 @@ export class SeriesPage {
   }
 
   build() {
-    const times = new Times(this.series.interval);
-    this.times = times;
-    this.outlook = new Outlook(this.series, times);
-    this.accuracy = new Accuracy(this.name);
+    const { times } = this;
+    this.outlook = new Outlook(this.series, times, this.numbers);
+    this.accuracy = new Accuracy(this.name, this.numbers);
     this.models = new Models(this.name);
     this.runs = new Runs(this.series.panel);
     replace(
@@ -103,8 +103,12 @@ export class SeriesPage {
     );
   }
 
+  ask() {
+    return get(pathOf(this.name), { history: HISTORY });
+  }
+
   async update() {
-    this.series = await get(pathOf(this.name));
+    this.series = await this.ask();
     if (this.hasLeft) return;
     this.tell();
     await this.outlook.update(this.series);
@@ -124,6 +128,9 @@ export class SeriesPage {
   tell() {
     const { panel, interval, horizon, status, reason, newest } = this.series;
     this.toldAt = Date.now();
+    this.times ??= new Times(interval);
+    this.numbers ??= new Numbers(this.series);
+    this.numbers.learn(this.series);
     this.badge.hidden = false;
     setBadge(this.badge, status);
     const days =
@@ -160,16 +167,16 @@ export class SeriesPage {
     const facts = [
       [
         "Newest value",
-        newest ? number(newest.value) : "–",
+        newest ? this.numbers.tell(newest.value) : "–",
         newest
           ? `${this.times.brief(newest.ts)}, ${duration(age + (Date.now() - this.toldAt) / 1000)} ago`
           : "nothing observed yet",
       ],
       [
         "Next forecast",
-        next ? number(next.mean) : "–",
+        next ? this.numbers.tell(next.mean) : "–",
         next
-          ? `${this.times.brief(next.target_ts)}${level ? `, ${level} %: ${span(next.intervals[level])}` : ""}`
+          ? `${this.times.brief(next.target_ts)}${level ? `, ${levelTold(level)}: ${this.numbers.span(next.intervals[level])}` : ""}`
           : "none yet",
       ],
       [

@@ -44,7 +44,7 @@ def test_an_event_changes_the_card_without_a_reload(visit, live, bring, clock):
     page.evaluate("window.marked = true")
     clock.now += HOUR
     bring("hall", 4321.0)
-    expect(value).to_have_text("4,321")
+    expect(value).to_have_text("4,321.0")
     assert unloaded(page)
 
 
@@ -92,7 +92,7 @@ def test_what_happened_while_the_daemon_was_away_is_told_when_it_is_back(visit, 
     clock.now += HOUR
     bring("hall", 4321.0)
     server.start()
-    expect(page.locator(".card .value")).to_have_text("4,321")
+    expect(page.locator(".card .value")).to_have_text("4,321.0")
 
 
 def test_a_page_opened_before_the_daemon_answers_says_so_and_fills_itself(visit, live, server):

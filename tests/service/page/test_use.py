@@ -206,7 +206,7 @@ def test_a_late_answer_does_not_take_the_place_of_a_newer_choice(series):
 def test_a_series_that_was_left_asks_for_nothing_more(show, tab):
     page = tab.page
     asked = len(tab.asked)
-    with held(page, r"/series/hill\?$"):
+    with held(page, r"/series/hill\?history=60$"):
         show("#/series/hill")
         expect(page.get_by_role("heading", level=1)).to_have_text("hill")
         show()
