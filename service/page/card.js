@@ -7,6 +7,7 @@ import { badge, setBadge } from "./states.js";
 import { duration, Times } from "./time.js";
 
 const HISTORY = 60;
+const ARROWS = { 1: "↗", 0: "→", "-1": "↘" };
 
 export class Card {
   constructor(series) {
@@ -41,6 +42,13 @@ export class Card {
     this.tellText();
     this.isDrawn = false;
     if (this.isVisible) this.draw();
+  }
+
+  /** The series at a glance, as it is now. */
+  get glance() {
+    return this.observedEnd === null
+      ? this.series
+      : { ...this.series, data_age_s: (Date.now() - this.observedEnd) / 1000 };
   }
 
   /** Show what an event told, as far as it goes. True where the rest should be asked for. */
@@ -97,14 +105,16 @@ export class Card {
     setText(this.age, newest ? "" : "nothing yet");
     this.tick();
     this.element.classList.toggle("is-fresh", status === "fresh");
-    setText(this.reason, status === "fresh" ? "" : reason);
-    this.reason.title = reason;
-    this.tellNext(next);
+    const why = this.times.within(reason);
+    setText(this.reason, status === "fresh" ? "" : why);
+    this.reason.title = why;
+    this.tellNext(newest, next);
   }
 
-  tellNext(next) {
+  tellNext(newest, next) {
     if (!next) return setText(this.next, "no forecast");
     const [level] = levelsOf(next);
+    const change = newest && this.numbers.change(newest.value, next.mean);
     replace(
       this.next,
       el(
@@ -112,7 +122,8 @@ export class Card {
         {},
         "next ",
         el("strong", {}, this.numbers.tell(next.mean)),
-        el("span", { class: "quiet" }, ` ${this.times.brief(next.target_ts)}`),
+        change && el("span", {}, " ", el("span", { "aria-hidden": "true" }, ARROWS[change.sign]), ` ${change.told}`),
+        el("span", { class: "quiet" }, `, ${this.times.brief(next.target_ts)}`),
       ),
       level && el("p", { class: "quiet" }, `${levelTold(level)}: ${this.numbers.span(next.intervals[level])}`),
     );

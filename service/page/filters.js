@@ -21,11 +21,13 @@ export class Filters {
       oninput: () => this.typed(),
       onkeydown: (event) => this.key(event),
     });
+    this.found = el("p", { class: "found quiet", role: "status" });
     this.states = el("div", { class: "states", role: "group", "aria-label": "Show series in state" });
     this.element = el(
       "div",
       { class: "filters" },
       el("div", { class: "search" }, this.field, el("kbd", { "aria-hidden": "true" }, "/")),
+      this.found,
       this.states,
     );
     this.button(null);
@@ -50,6 +52,11 @@ export class Filters {
   clear() {
     this.field.value = this.search = "";
     this.choose(null);
+  }
+
+  /** Tell how many series are like what is wanted, of which there may be more. */
+  tellFound(n, hasMore) {
+    setText(this.found, this.isOn ? `${hasMore ? "more than " : ""}${whole(n)} found` : "");
   }
 
   /** Tell how many series are in each state. */
@@ -79,7 +86,7 @@ export class Filters {
         "aria-pressed": String(status === this.status),
         onclick: () => this.choose(status),
       },
-      status && el("span", { "aria-hidden": "true" }, `${STATES[status]?.sign ?? "?"} `),
+      status && el("span", { class: "sign", "aria-hidden": "true" }, `${STATES[status]?.sign ?? "?"} `),
       status === null ? "all" : wordOf(status),
       el("span", { class: "count" }),
     );

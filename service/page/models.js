@@ -7,18 +7,11 @@ import { Table } from "./table.js";
 import { moment } from "./time.js";
 
 const SHOWN = 20;
-const COLUMNS = [
-  ["version", (m) => `v${m.version}`],
-  ["kind", (m) => m.kind],
-  ["fitted", (m) => moment(m.trained_at)],
-  ["standing", (m) => el("span", { class: `standing is-${m.standing.replaceAll(" ", "-")}` }, m.standing)],
-  ["the gate said", (m) => m.verdict || "–", "wide"],
-  ["promoted", (m) => (m.promoted_at ? `${moment(m.promoted_at)}${m.reason ? `: ${m.reason}` : ""}` : "–"), "wide"],
-];
 
 export class Models {
-  constructor(name) {
-    this.name = name;
+  /** times: how times are told in its reasons. */
+  constructor(name, times) {
+    Object.assign(this, { name, times });
     this.table = new Table();
     this.message = el("div", {});
     this.none = el("p", { class: "quiet" });
@@ -39,9 +32,26 @@ export class Models {
       replace(this.message);
       this.table.element.hidden = models.length === 0;
       setText(this.none, models.length ? "" : "None yet: the first refit makes one.");
-      this.table.fill(`The newest models of panel ${panel}`, COLUMNS, models);
+      this.tell(models, panel);
     } catch (error) {
       replace(this.message, noticeOf(error));
     }
+  }
+
+  tell(models, panel) {
+    const columns = [
+      ["version", (m) => `v${m.version}`],
+      ["kind", (m) => m.kind],
+      ["fitted", (m) => moment(m.trained_at)],
+      ["standing", (m) => el("span", { class: `standing is-${m.standing.replaceAll(" ", "-")}` }, m.standing)],
+      ["the gate said", (m) => m.verdict || "–", "wide"],
+      ["promoted", (m) => this.promoted(m), "wide"],
+    ];
+    this.table.fill(`The newest models of panel ${panel}`, columns, models);
+  }
+
+  promoted({ promoted_at: at, reason }) {
+    if (!at) return "–";
+    return reason ? `${moment(at)}: ${this.times.within(reason)}` : moment(at);
   }
 }

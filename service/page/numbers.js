@@ -5,8 +5,8 @@ const UNITS = [
   [1e9, "\u00a0bn"],
   [1e6, "\u00a0m"],
 ];
-const FROM = 1e7; // that large, a number is told in millions or more, where these tell enough
-const MOST = 4; // decimals of a million that are still easier to read than all digits
+const LARGE = 10; // of a unit: from there on a number is told in it, where that tells enough
+const MOST = 4; // decimals of a unit that are still easier to read than all digits
 const ROUNDING = 1e-12; // of a number
 const DIGITS = 15; // that a number of 64 bits holds
 const formats = new Map();
@@ -32,6 +32,13 @@ export class Numbers {
   /** A value. */
   tell(value) {
     return written(value, this.form);
+  }
+
+  /** From one value to another: whether up, down or the same (1, -1, 0), as it is told, and by how much. */
+  change(from, to) {
+    const told = this.tell(to - from);
+    const sign = told === this.tell(0) ? 0 : Math.sign(to - from);
+    return { sign, told: sign > 0 ? `+${told}` : sign ? told : "the same" };
   }
 
   /** Two ends, their unit once. */
@@ -84,7 +91,7 @@ function formOf(size, step) {
     const by = Number(`1e${power(size)}`);
     return { by, decimals: decimals(by), unit: `e${power(size)}` };
   }
-  const [by, unit] = UNITS.find(([by]) => size >= FROM && size >= by) ?? [1, ""];
+  const [by, unit] = UNITS.find(([by]) => size >= LARGE * by) ?? [1, ""];
   if (unit && decimals(by) <= MOST) return { by, decimals: decimals(by), unit };
   return { by: 1, decimals: Math.max(0, decimals(1)), unit: "" };
 }

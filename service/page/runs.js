@@ -9,17 +9,11 @@ import { duration, exactly } from "./time.js";
 const PAGE = 15;
 const JOBS = ["fetch", "score", "refit", "forecast", "prune"];
 const OUTCOMES = ["failed", "ok", "waiting", "running", "interrupted"];
-const COLUMNS = [
-  ["started", (run) => exactly(run.started)],
-  ["job", (run) => run.job],
-  ["outcome", (run) => el("span", { class: `outcome is-${run.outcome}` }, run.outcome)],
-  ["took", (run) => took(run.duration_s), "n"],
-  ["reason", (run) => run.reason || "–", "wide"],
-];
 
 export class Runs {
-  constructor(panel) {
-    Object.assign(this, { panel, job: "", outcome: "", shown: PAGE });
+  /** times: how times are told in its reasons. */
+  constructor(panel, times) {
+    Object.assign(this, { panel, times, job: "", outcome: "", shown: PAGE });
     this.generation = 0; // of what is wanted: answers to older questions are thrown away
     this.table = new Table();
     this.message = el("div", {});
@@ -70,7 +64,14 @@ export class Runs {
   tell(runs) {
     this.table.element.hidden = runs.length === 0;
     setText(this.none, runs.length ? "" : this.job || this.outcome ? "None like that." : "None yet.");
-    this.table.fill(`The newest runs of panel ${this.panel}`, COLUMNS, runs);
+    const columns = [
+      ["started", (run) => exactly(run.started)],
+      ["job", (run) => run.job],
+      ["outcome", (run) => el("span", { class: `outcome is-${run.outcome}` }, run.outcome)],
+      ["took", (run) => took(run.duration_s), "n"],
+      ["reason", (run) => this.times.within(run.reason || "–"), "wide"],
+    ];
+    this.table.fill(`The newest runs of panel ${this.panel}`, columns, runs);
   }
 
   show(wanted) {

@@ -2,9 +2,9 @@
 
 import { Accuracy } from "./accuracy.js";
 import { get, pathOf } from "./api.js";
-import { el, replace, setText } from "./dom.js";
+import { el, replace, retell, setText } from "./dom.js";
 import { Models } from "./models.js";
-import { notice, noticeOf } from "./notice.js";
+import { notice, noticeOf, sentence } from "./notice.js";
 import { levelsOf, levelTold, Numbers, percent } from "./numbers.js";
 import { Outlook } from "./outlook.js";
 import { Runs } from "./runs.js";
@@ -17,8 +17,8 @@ const SOON = 1000;
 const LATER = 5000;
 
 export class SeriesPage {
-  /** back: the address of the overview as it was wanted. */
-  constructor(name, back) {
+  /** back: the address of the overview as it was wanted; known: the series at a glance, where it was there. */
+  constructor(name, back, known = null) {
     this.name = name;
     this.title = `${name} – Rollcast`;
     this.badge = badge("");
@@ -37,6 +37,10 @@ export class SeriesPage {
       this.body,
     );
     this.badge.hidden = true;
+    if (known) {
+      this.series = known; // what one has seen already is not to be waited for
+      this.tell();
+    }
     this.refresh = {
       series: throttle(() => this.guarded(() => this.update()), SOON),
       accuracy: throttle(() => this.guarded(() => this.accuracy.load()), LATER),
@@ -55,7 +59,7 @@ export class SeriesPage {
       if (!this.outlook)
         replace(
           this.body,
-          error.status === 404 ? notice(`There is no series ${this.name}.`, error.hint) : noticeOf(error),
+          error.status === 404 ? notice(`There is no series ${this.name}`, error.hint) : noticeOf(error),
         );
       return;
     }
@@ -95,8 +99,8 @@ export class SeriesPage {
     const { times } = this;
     this.outlook = new Outlook(this.series, times, this.numbers);
     this.accuracy = new Accuracy(this.name, this.numbers);
-    this.models = new Models(this.name);
-    this.runs = new Runs(this.series.panel);
+    this.models = new Models(this.name, times);
+    this.runs = new Runs(this.series.panel, times);
     replace(
       this.body,
       [this.outlook, this.accuracy, this.models, this.runs].map((part) => part.element),
@@ -141,10 +145,10 @@ export class SeriesPage {
       this.about,
       `panel ${panel} · ${rhythm(interval)} · ${horizon} steps ahead (${duration(horizon * this.times.seconds)})${days}`,
     );
-    const { advice, command } = STATES[status] ?? {};
-    replace(
+    const { subject = "", advice, command } = STATES[status] ?? {};
+    retell(
       this.reason,
-      `${reason[0]?.toUpperCase() ?? ""}${reason.slice(1)}.`,
+      sentence(`${subject}${this.times.within(reason)}`),
       advice && [" ", advice],
       command && [" ", el("code", {}, command(panel))],
     );

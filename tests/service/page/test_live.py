@@ -84,6 +84,31 @@ def test_a_daemon_that_goes_is_told_with_the_time_and_what_to_do(visit, live, se
     expect(page.get_by_role("alert")).to_be_empty()
 
 
+def test_a_series_opened_while_the_daemon_is_gone_says_once_that_it_is(visit, live, server):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    server.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The daemon does not answer since")
+    page.get_by_role("link", name="hall").click()
+    expect(page.locator(".title")).to_contain_text("fresh")
+    expect(page.locator("main .notice")).to_be_attached()
+    expect(page.locator(".notice").filter(visible=True)).to_have_count(1)
+
+
+def test_since_when_the_daemon_is_gone_is_told_with_its_date(visit, server):
+    page = visit.go()
+    is_live(page)
+    page.clock.install()
+    server.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The daemon does not answer since")
+    page.clock.fast_forward("24:00:00")
+    page.clock.run_for(20_000)
+    told = re.compile(r"since \d+ \w+ \d{4}, \d\d:\d\d")
+    expect(page.get_by_role("alert")).to_contain_text(told)
+    expect(page.locator("#live")).to_contain_text(told)
+
+
 def test_what_happened_while_the_daemon_was_away_is_told_when_it_is_back(visit, live, server, bring, clock):
     live("hall")
     page = visit.go()
@@ -119,6 +144,20 @@ def test_a_token_is_asked_for_once_and_kept_for_the_tab(browser, serve, live, lo
         is_live(page)
         page.reload()
         expect(page.locator(".card")).to_contain_text("hall")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_token_is_asked_for_however_often_one_escapes(browser, serve):
+    with visiting(browser, serve(token="open-sesame").url) as visit:
+        page = visit.go()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        for _ in range(3):
+            page.keyboard.press("Escape")
+        page.wait_for_timeout(100)
+        expect(page.locator("#token")).to_be_focused()
+        page.keyboard.type("open-sesame")
+        page.keyboard.press("Enter")
+        expect(page.locator(".panel")).to_contain_text("demand")
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
