@@ -16,12 +16,11 @@ const LINES = {
   edge: { width: 0 },
 };
 
-const probe = el("i", { hidden: true });
+const probe = el("i", { class: "probe", hidden: true });
 document.body.append(probe);
 const charts = new Set();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
-  charts.forEach((chart) => chart.plot?.redraw()),
-);
+for (const medium of ["(prefers-color-scheme: dark)", "print"])
+  matchMedia(medium).addEventListener("change", () => charts.forEach((chart) => chart.plot?.redraw()));
 
 /** A colour of the style sheet, as it is now. */
 export function colour(name) {

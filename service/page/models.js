@@ -44,14 +44,14 @@ export class Models {
       ["kind", (m) => m.kind],
       ["fitted", (m) => moment(m.trained_at)],
       ["standing", (m) => el("span", { class: `standing is-${m.standing.replaceAll(" ", "-")}` }, m.standing)],
-      ["the gate said", (m) => m.verdict || "–", "wide"],
+      ["the gate said", (m) => this.times.within(m.verdict), "wide"],
       ["promoted", (m) => this.promoted(m), "wide"],
     ];
     this.table.fill(`The newest models of panel ${panel}`, columns, models);
   }
 
   promoted({ promoted_at: at, reason }) {
-    if (!at) return "–";
+    if (!at) return "";
     return reason ? `${moment(at)}: ${this.times.within(reason)}` : moment(at);
   }
 }

@@ -69,7 +69,7 @@ export class Runs {
       ["job", (run) => run.job],
       ["outcome", (run) => el("span", { class: `outcome is-${run.outcome}` }, run.outcome)],
       ["took", (run) => took(run.duration_s), "n"],
-      ["reason", (run) => this.times.within(run.reason || "–"), "wide"],
+      ["reason", (run) => this.times.within(run.reason), "wide"],
     ];
     this.table.fill(`The newest runs of panel ${this.panel}`, columns, runs);
   }

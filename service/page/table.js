@@ -2,7 +2,10 @@
 
 import { el, replace } from "./dom.js";
 
-/** A table that is filled anew in place: who reads in it keeps the focus, and how far it was scrolled. */
+/**
+ * A table that is filled anew in place: who reads in it keeps the focus, and how far it was scrolled. On a phone a
+ * cell of the class `wide` stands below its row, behind its heading.
+ */
 export class Table {
   constructor() {
     this.caption = el("caption", { class: "hidden" });
@@ -11,13 +14,17 @@ export class Table {
     this.element = el(
       "div",
       { class: "scroll", tabindex: "0", role: "region" },
-      el("table", {}, this.caption, el("thead", {}, this.head), this.body),
+      (this.table = el("table", {}, this.caption, el("thead", {}, this.head), this.body)),
     );
   }
 
   /** columns: [heading, row → what its cell holds, class]. A cell of the first column heads its row. */
   fill(caption, columns, rows) {
     this.element.setAttribute("aria-label", caption);
+    this.table.classList.toggle(
+      "has-wide",
+      columns.some(([, , kind]) => kind === "wide"),
+    );
     replace(this.caption, caption);
     replace(
       this.head,
@@ -29,8 +36,10 @@ export class Table {
         el(
           "tr",
           {},
-          columns.map(([, cell, kind], i) =>
-            i ? el("td", { class: kind }, cell(row)) : el("th", { scope: "row", class: kind }, cell(row)),
+          columns.map(([heading, cell, kind], i) =>
+            i
+              ? el("td", { class: kind, "data-heading": kind === "wide" && heading }, cell(row))
+              : el("th", { scope: "row", class: kind }, cell(row)),
           ),
         ),
       ),

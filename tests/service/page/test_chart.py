@@ -13,6 +13,7 @@ PAST = "past forecasts"
 # How many points of the canvas have the colour of this name.
 POINTS_OF = """(canvas, name) => {
   const probe = document.body.appendChild(document.createElement("i"));
+  probe.className = "probe"; // its colour is not forced
   probe.style.color = `var(--${name})`;
   const wanted = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
   probe.remove();
