@@ -41,10 +41,10 @@ export class Numbers {
     return { sign, told: sign > 0 ? `+${told}` : sign ? told : "the same" };
   }
 
-  /** Two ends, their unit once. */
+  /** Two ends, their unit once. Where that is too long for a line, it breaks between them. */
   span([lo, hi]) {
     const [from, to] = [this.tell(lo), this.tell(hi)];
-    return `${from.slice(0, from.length - this.form.unit.length)}\u00a0…\u00a0${to}`;
+    return `${from.slice(0, from.length - this.form.unit.length)}\u00a0… ${to}`;
   }
 }
 

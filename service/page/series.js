@@ -180,7 +180,11 @@ export class SeriesPage {
         "Next forecast",
         next ? this.numbers.tell(next.mean) : "–",
         next
-          ? `${this.times.brief(next.target_ts)}${level ? `, ${levelTold(level)}: ${this.numbers.span(next.intervals[level])}` : ""}`
+          ? [
+              this.times.brief(next.target_ts),
+              level && `, ${levelTold(level)}: `,
+              level && el("span", { class: "figure" }, this.numbers.span(next.intervals[level])),
+            ]
           : "none yet",
       ],
       [
@@ -205,7 +209,7 @@ export class SeriesPage {
     facts.forEach(([, value, more], i) => {
       const [, shown, told] = this.facts.children[i].children;
       setText(shown, value);
-      setText(told, more);
+      retell(told, more);
     });
   }
 }

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from db import queries
 from db.times import to_us
-from tests.service.page.conftest import visiting
+from tests.service.page.conftest import DESKTOP, visiting
 from tests.service.page.lived import HOUR, ODD, newest_hour
 
 ALL = [ODD, "attic", "cellar", "hall", "hill", "loft"]
@@ -264,6 +264,7 @@ def test_a_command_is_not_broken_where_it_fits_into_a_line(show):
     for width in range(500, 1000, 50):
         page.set_viewport_size({"width": width, "height": 900})
         assert code.bounding_box()["height"] == one_line
+    page.set_viewport_size(DESKTOP)
 
 
 def test_a_whole_day_is_the_same_date_everywhere(browser, server, sessions, panels, panel, clock):
