@@ -175,6 +175,7 @@ export class SeriesPage {
         newest
           ? `${this.times.brief(newest.ts)}, ${duration(age + (Date.now() - this.toldAt) / 1000)} ago`
           : "nothing observed yet",
+        newest?.value,
       ],
       [
         "Next forecast",
@@ -186,6 +187,7 @@ export class SeriesPage {
               level && el("span", { class: "figure" }, this.numbers.span(next.intervals[level])),
             ]
           : "none yet",
+        next?.mean,
       ],
       [
         "Against the naive",
@@ -206,9 +208,10 @@ export class SeriesPage {
           el("div", {}, el("dt", {}, name), el("dd", { class: "value" }), el("dd", { class: "quiet" })),
         ),
       );
-    facts.forEach(([, value, more], i) => {
+    facts.forEach(([, value, more, exact], i) => {
       const [, shown, told] = this.facts.children[i].children;
       setText(shown, value);
+      shown.title = exact ?? "";
       retell(told, more);
     });
   }

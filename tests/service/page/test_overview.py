@@ -101,5 +101,6 @@ def test_neither_a_long_name_nor_a_number_of_many_digits_is_wider_than_the_page(
     assert page.evaluate(inside)
     page = visit.go(f"#/series/{name}")
     expect(page.locator(".facts .value").first).to_have_text("170,000,000,059.0")
+    expect(page.locator(".facts .value").first).to_have_attribute("title", "170000000059")
     assert page.evaluate(inside)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
