@@ -85,7 +85,11 @@ export class Chart {
       padding: [10, 24, 0, 0],
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone === "UTC" ? "Etc/UTC" : (zone ?? "Etc/UTC")),
       legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, dataIdx: (_plot, _line, i) => i }, // not the nearest that has a value
+      cursor: {
+        y: false,
+        points: { size: (_plot, i) => (lines[i - 1].kind === "edge" ? 0 : 7) },
+        dataIdx: (_plot, _line, i) => i, // not the nearest that has a value
+      },
       scales: { x: { time: zone !== null }, y: { range: (plot, min, max) => this.range(plot, min, max, low) } },
       axes: [
         {

@@ -26,7 +26,6 @@ export function linesOf(values, levels, past, isAhead, numbers) {
   if (past === null) return { lines, bands };
   const first = lines.length;
   lines.push({ name: `forecast ${count(past, "step")} before`, kind: "past", of: "past", values: values[first] });
-  if (values.length > lines.length)
-    addBand(`its ${levelTold(levels[0])}`, "past", "past-band", false, (tell) => tell);
+  if (values.length > lines.length) addBand(`its ${levelTold(levels[0])}`, "past", "past-band", false, (tell) => tell);
   return { lines, bands };
 }

@@ -113,7 +113,9 @@ function hundredth(value) {
 
 /** The power of ten of a number's last digit, six at most being of interest. */
 function lastDigit(value) {
-  const [mantissa, exponent] = Math.abs(Number(value.toPrecision(6))).toExponential().split("e");
+  const [mantissa, exponent] = Math.abs(Number(value.toPrecision(6)))
+    .toExponential()
+    .split("e");
   return 10 ** (Number(exponent) - Math.max(0, mantissa.length - 2));
 }
 

@@ -196,7 +196,10 @@ export class Outlook {
   lacking(step, points, whole, from) {
     const { forecasts, isCut } = this.past;
     if (whole && !whole.seen.length) return "No earlier forecast speaks of these times.";
-    if (whole && (whole.drawn.length < whole.seen.length || (isCut && Date.parse(forecasts.at(-1).issued_at) > 1000 * from)))
+    if (
+      whole &&
+      (whole.drawn.length < whole.seen.length || (isCut && Date.parse(forecasts.at(-1).issued_at) > 1000 * from))
+    )
       return `${whole.drawn.length} of the newest ${count(whole.seen.length, "forecast")} are drawn.`;
     if (!step || !this.observations.length) return "";
     if (!points.length) return `None was made ${count(step, "step")} before any of these times.`;

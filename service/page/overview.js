@@ -207,8 +207,9 @@ export class Overview {
     const odd = Object.entries(counts).filter(([status, n]) => n && status !== "fresh");
     const n = odd.reduce((sum, [, each]) => sum + each, 0);
     const words = odd.map(([status, each]) => `${whole(each)} ${wordOf(status)}`).join(", ");
-    const all = this.total ? `${this.total === 1 ? "The" : `All ${whole(this.total)}`} series ${this.total === 1 ? "is" : "are"} fresh.` : "";
-    setText(this.summary, n ? `${whole(n)} of ${whole(this.total)} series ${n === 1 ? "is" : "are"} not fresh: ${words}.` : all);
+    const [all, are] = this.total === 1 ? ["The", "is"] : [`All ${whole(this.total)}`, "are"];
+    const some = `${whole(n)} of ${whole(this.total)} series ${n === 1 ? "is" : "are"} not fresh: ${words}.`;
+    setText(this.summary, n ? some : this.total ? `${all} series ${are} fresh.` : "");
     this.title = n ? `(${whole(n)}) Rollcast` : "Rollcast";
     this.onTitle();
   }
@@ -228,10 +229,7 @@ export class Overview {
         noticeOf(this.failure),
         el("button", { type: "button", onclick: () => this.retry() }, "Try again"),
       );
-    replace(
-      this.end,
-      this.following && "more as you scroll …",
-    );
+    replace(this.end, this.following && "more as you scroll …");
   }
 
   retry() {

@@ -42,12 +42,7 @@ export class Group {
     const ahead = `${count(panel.horizon, "step")} ahead (${duration(panel.horizon * this.times.seconds)})`;
     const model = panel.model ? `served by ${panel.model} v${panel.model_version}` : "no model yet";
     const refit = panel.next_refit ? `refit ${due(panel.next_refit)}` : null;
-    setText(
-      this.about,
-      [this.series(), rhythm(panel.interval), ahead, model, refit]
-        .filter(Boolean)
-        .join(" · "),
-    );
+    setText(this.about, [this.series(), rhythm(panel.interval), ahead, model, refit].filter(Boolean).join(" · "));
     this.tellTrouble();
   }
 
@@ -71,7 +66,10 @@ export class Group {
     replace(
       this.trouble,
       isEmpty && !failed && `No series yet: the first fetch makes them.${first}`,
-      isEmpty && !failed && fetch && ` The last one ended ${fetch.outcome}: ${this.reason(fetch) || "it brought nothing"}.`,
+      isEmpty &&
+        !failed &&
+        fetch &&
+        ` The last one ended ${fetch.outcome}: ${this.reason(fetch) || "it brought nothing"}.`,
       failed && `The last fetch failed ${ago(fetch.ended ?? fetch.started)}: ${this.reason(fetch)}. `,
       failed && panel.next_fetch && `It is tried again ${due(panel.next_fetch)}. `,
       (failed || fetch) && [" To see what the source has: ", el("code", {}, `rollcast fetch ${panel.name} --dry-run`)],
