@@ -350,4 +350,4 @@ class _Champion:
         means = np.array([each.mean for each in past]).reshape(-1, horizon)
         units = np.array([each.unit for each in past]).reshape(-1, 1)
         numbers = np.array([each.number for each in past], dtype=np.int64)
-        return numbers, self.forecaster.live_errors(values, means, units)
+        return numbers, self.forecaster.live_errors(values - means, units)

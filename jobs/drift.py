@@ -100,10 +100,10 @@ def drift(session: Session, panel: Panel, now: datetime) -> Drift | None:
     champion, forecaster = served
     since = _since(session, panel)
     found = [
-        errors_of(steps, forecaster)
+        errors_of(known, forecaster)
         for series in queries.series_of_panel(session, panel.name)
         if (
-            steps := queries.live_steps(
+            known := queries.live_forecasts(
                 session, series.id, champion.id, as_of=now, issued_from=since, newest=REMEMBERED
             )
         )

@@ -19,7 +19,7 @@ from models.arrays import Array
 from models.errors import BadModelBytesError, ModelError
 from models.forecaster import Forecaster
 
-BATCH = 20  # series a transaction, so that nobody waits long for the lock
+BATCH = 50  # series a transaction: with more, others would wait long for the lock; with fewer, answers be made anew often
 
 
 class NoModelError(Exception):

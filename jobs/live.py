@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from db import queries
-from db.queries import LiveStep
+from db.queries import LiveForecast
 from jobs.calendars import Times
 from models.arrays import Array
 from models.forecaster import Forecaster
@@ -25,13 +25,15 @@ def live_errors(
 
     Returns (n, H) in order of cutoff, NaN where the truth was not known at `as_of`.
     """
-    steps = queries.live_steps(session, series_id, model_id, as_of=as_of, before=cutoff, newest=REMEMBERED)
-    return errors_of(steps, forecaster)[1]
+    known = queries.live_forecasts(session, series_id, model_id, as_of=as_of, before=cutoff, newest=REMEMBERED)
+    return errors_of(known, forecaster)[1]
 
 
-def errors_of(steps: Sequence[LiveStep], forecaster: Forecaster) -> tuple[Times, Array]:
-    """Steps of forecasts of one series, in order of cutoff: the cutoffs (n,), and the errors (n, H)."""
-    cutoffs = np.array([step.cutoff for step in steps], dtype=np.int64).reshape(-1, forecaster.horizon)[:, 0]
-    table = np.array([(step.value, step.mean, step.unit) for step in steps], dtype=np.float64)
-    values, means, units = table.reshape(-1, forecaster.horizon, 3).transpose(2, 0, 1)
-    return cutoffs, forecaster.live_errors(values, means, units)
+def errors_of(known: Sequence[LiveForecast], forecaster: Forecaster) -> tuple[Times, Array]:
+    """Of forecasts of one series, in order of cutoff: the cutoffs (n,), and the errors (n, H)."""
+    errors = np.full((len(known), forecaster.horizon), np.nan)
+    for row, each in zip(errors, known, strict=True):
+        row[[step - 1 for step in each.errors]] = list(each.errors.values())
+    cutoffs = np.array([each.cutoff for each in known], dtype=np.int64)
+    units = np.array([each.unit for each in known]).reshape(-1, 1)
+    return cutoffs, forecaster.live_errors(errors, units)

@@ -37,7 +37,7 @@ from jobs.prune import EVERY as PRUNE_EVERY
 from jobs.prune import keeps_all, prune
 from jobs.refit import NotReadyError, Refitted, is_served, prepare, refit
 from jobs.runner import run
-from jobs.score import score
+from jobs.score import Held, score
 from jobs.sources.base import Source
 from jobs.workers import Workers
 
@@ -236,7 +236,7 @@ class Scheduler:
                     self._plan_refit(name)
 
     def _score_and_forecast(self, panel: Panel) -> None:
-        def work() -> int:
+        def work() -> Held:
             return score(self._sessions, panel, self._clock)
 
         scored = run(self._sessions, self._clock, "score", panel.name, work, keep_idle=False).result

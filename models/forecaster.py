@@ -225,9 +225,9 @@ class Forecaster:
             lo = np.maximum(lo, np.minimum(mean, 0.0))
         return Forecast(mean, naive, lo, hi, unit, scale)
 
-    def live_errors(self, values: Array, means: Array, units: Array) -> Array:
-        """The errors of forecasts whose truth is known, as `forecast` takes them: |value − mean| / unit."""
-        return np.asarray(np.abs(values - means) / units)
+    def live_errors(self, errors: Array, units: Array) -> Array:
+        """The errors, value − mean, of forecasts whose truth is known, as `forecast` takes them: |error| / unit."""
+        return np.asarray(np.abs(errors) / units)
 
     def outdoes(self, champion: "Forecaster", histories: Histories, unseen: Mapping[str, int]) -> tuple[bool, str]:
         """Whether this forecaster may replace the champion, and why, in words.

@@ -26,6 +26,7 @@ from jobs.scheduler import Scheduler
 from jobs.workers import Workers
 from service.exposure import token_of
 from service.logs import Log
+from service.memory import keep_together
 from service.notify import Keeper, Notifier
 from service.reload import Asked, Reloading
 from service.server import Server
@@ -56,6 +57,7 @@ def run(
     manager tells. Raises StartError, SettingsError or DatabaseUnusableError where it cannot start; nothing is started
     then.
     """
+    keep_together()
     asked = reload_at_hangup()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if watch and settings.file == DEFAULT_FILE:

@@ -69,8 +69,8 @@ def _calendar(value: object) -> str:
 
 
 def listed(value: object) -> object:
-    """A variable holds a list as text: 80,95 or [80, 95]."""
-    return value.strip("[] ").split(",") if isinstance(value, str) else value
+    """A variable holds a list as text: 80,95 or [80, 95] or ["a", "b"]."""
+    return [part.strip(" \"'") for part in value.strip("[] ").split(",")] if isinstance(value, str) else value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

@@ -1,10 +1,8 @@
 """The API's server inside the daemon, and whether the two of them are well."""
 
-import ctypes
 import resource
 import socket
 import sys
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from db.engine import Sessions
@@ -14,10 +12,8 @@ from service.settings import ApiSettings
 
 SWITCH = 0.0005  # seconds
 TO_END = 1  # seconds that questions under way may take
-LARGE = 128 * 1024  # bytes, where glibc begins
 FILES = 8_192  # open at once: a stream is one, and a thousand may be open where the usual limit is 1,024
 SILENCE = timedelta(seconds=10)  # after which the server counts as hung
-M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 class Server:
@@ -30,6 +26,7 @@ class Server:
         import uvicorn
 
         from service.api import create_app
+        from service.heads import LimitedHeads
 
         self._scheduler = scheduler
         self._clock = clock
@@ -51,6 +48,8 @@ class Server:
             timeout_graceful_shutdown=TO_END,
             server_header=False,
             proxy_headers=False,
+            http=LimitedHeads,
+            ws="none",
             callback_notify=self._see,
             timeout_notify=0,
         )
@@ -60,7 +59,6 @@ class Server:
     def run(self, listener: socket.socket) -> None:
         """Answer whoever comes to the listener. Raises KeyboardInterrupt at the end."""
         allow_files(FILES)
-        give_back(LARGE)
         # A job at work in another thread keeps the interpreter for 5 ms at a time, unless told otherwise.
         sys.setswitchinterval(SWITCH)
         self._uvicorn.run(sockets=[listener])
@@ -81,13 +79,3 @@ def allow_files(count: int) -> None:
     allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-
-
-def give_back(size: int) -> None:
-    """Have glibc give memory in pieces of so many bytes, or more, back to the system as soon as it is free.
-
-    By itself it raises that size to the largest piece that was ever freed. Long answers then come from the heaps that
-    each thread has, and leave holes there: the process grows for hours.
-    """
-    with suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, size)

@@ -5,6 +5,7 @@ Whatever is wrong becomes one SettingsError, whose single line names the key, th
 """
 
 import os
+import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from db.engine import DatabaseUnusableError, sqlite_path
@@ -26,6 +27,12 @@ CONFIG_NAME = "rollcast.toml"
 DEFAULT_FILE = Path(__file__).parent / "default.toml"
 
 
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"\*|https?://[^/\s\"']+", value):
+        raise ValueError("expected an origin, scheme://host or scheme://host:port, as in https://example.org; or *")
+    return value
+
+
 class ApiSettings(Table):
     """Where the read API listens, and to whom it answers."""
 
@@ -37,7 +44,7 @@ class ApiSettings(Table):
         ByDefault("none"),
     ] = None
     cors: Annotated[
-        list[str],
+        list[Annotated[str, AfterValidator(_origin)]],
         BeforeValidator(listed),
         Field(description="origins whose pages may read the answers, as in `https://example.org`"),
     ] = Field(default_factory=list)

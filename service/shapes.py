@@ -224,6 +224,12 @@ class ModelAnswer(msgspec.Struct):
     reason: str | None
 
 
+class HealthAnswer(msgspec.Struct):
+    """Whether the daemon is alive, or ready."""
+
+    status: str
+
+
 class ModelsAnswer(msgspec.Struct):
     """The versions of the model of a series' panel, newest first."""
 

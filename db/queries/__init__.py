@@ -68,14 +68,14 @@ from db.queries.series import (
     series_of_panel,
     source_state,
 )
-from db.queries.steps import LiveStep, StepRow, ends_of, live_steps, next_steps, steps_of
+from db.queries.steps import LiveForecast, StepRow, ends_of, live_forecasts, next_steps, steps_of
 from db.queries.sums import Tally
 
 __all__ = [
     "EVENTS_KEPT",
     "EventRow",
     "Kind",
-    "LiveStep",
+    "LiveForecast",
     "NewEvent",
     "NewStep",
     "Pair",
@@ -114,7 +114,7 @@ __all__ = [
     "latest_forecast",
     "latest_forecasts",
     "list_series",
-    "live_steps",
+    "live_forecasts",
     "models_of_panel",
     "newest_event",
     "newest_good_run",

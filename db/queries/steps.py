@@ -12,10 +12,12 @@ from db.times import from_us, to_us
 
 STEPS = """
     SELECT forecast_id, step, target_ts, mean, naive FROM forecast_steps
-    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) ORDER BY forecast_id, step"""
+    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) AND step BETWEEN :first AND :last
+    ORDER BY forecast_id, step"""
 BOUNDS = """
     SELECT forecast_id, step, level, lo, hi FROM forecast_bounds
-    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) ORDER BY forecast_id, step, level"""
+    WHERE forecast_id IN (SELECT value FROM json_each(:ids)) AND step BETWEEN :first AND :last
+    ORDER BY forecast_id, step, level"""
 
 # Of each pair [forecast, moment]. Targets rise with the step: the first steps of the index are looked at, no more.
 NEXT = """
@@ -32,17 +34,15 @@ ENDS = """
     SELECT value, (SELECT target_ts FROM forecast_steps WHERE forecast_id = value ORDER BY step DESC LIMIT 1)
     FROM json_each(:ids)"""
 
-# A model's newest forecasts of a series, and what came of each of their steps.
-LIVE = """
-    SELECT f.cutoff, f.unit, s.step, s.mean, o.value FROM (
-        SELECT id, cutoff, unit FROM forecasts
-        WHERE series_id = :series_id AND model_id = :model_id AND unit IS NOT NULL
-        AND issued_at BETWEEN :issued_from AND :as_of AND cutoff < :before
-        ORDER BY cutoff DESC LIMIT :newest
-    ) f JOIN forecast_steps s ON s.forecast_id = f.id LEFT JOIN scores o
-    ON o.series_id = :series_id AND o.target_ts = s.target_ts AND o.forecast_id = s.forecast_id AND o.step = s.step
-    AND o.scored_at <= :as_of
-    ORDER BY f.cutoff, s.step"""
+LIVE_FORECASTS = """
+    SELECT id, cutoff, unit FROM forecasts
+    WHERE series_id = :series_id AND model_id = :model_id AND unit IS NOT NULL
+    AND issued_at BETWEEN :issued_from AND :as_of AND cutoff < :before
+    ORDER BY cutoff DESC LIMIT :newest"""
+# All targets since a cutoff lie side by side: to look each step up by its forecast would take four times as long.
+LIVE_ERRORS = """
+    SELECT forecast_id, step, error FROM scores
+    WHERE series_id = :series_id AND target_ts > :since AND scored_at <= :as_of"""
 
 
 class StepRow(NamedTuple):
@@ -55,24 +55,23 @@ class StepRow(NamedTuple):
     bounds: dict[int, tuple[float, float]]
 
 
-class LiveStep(NamedTuple):
-    """A step of a forecast, beside what came of it."""
+class LiveForecast(NamedTuple):
+    """A forecast in the ledger, and what is known of its errors."""
 
     cutoff: int  # microseconds since 1970
-    unit: float  # of its forecast
-    step: int
-    mean: float
-    value: float | None  # None where it is not known yet
+    unit: float
+    errors: dict[int, float]  # by step: value − mean
 
 
-def steps_of(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepRow]]:
-    """The steps of some forecasts, in order."""
-    asked = {"ids": listed(forecast_ids)}
+def steps_of(session: Session, forecast_ids: Sequence[int], step: int | None = None) -> dict[int, list[StepRow]]:
+    """The steps of some forecasts, in order; or that one of each, where it has it."""
+    first, last = (1, MOST) if step is None else (step, step)
+    asked = {"ids": listed(forecast_ids), "first": first, "last": last}
     steps: dict[int, list[StepRow]] = {forecast_id: [] for forecast_id in forecast_ids}
-    for forecast_id, step in _step_rows(fetch(session, STEPS, asked)):
-        steps[forecast_id].append(step)
+    for forecast_id, row in _step_rows(fetch(session, STEPS, asked)):
+        steps[forecast_id].append(row)
     for forecast_id, number, level, lo, hi in fetch(session, BOUNDS, asked):
-        steps[forecast_id][number - 1].bounds[level] = (lo, hi)  # the steps of a forecast are numbered from 1 on
+        steps[forecast_id][number - first].bounds[level] = (lo, hi)  # they are numbered from 1 on
     return steps
 
 
@@ -102,7 +101,7 @@ def _step_rows(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, StepRow]]:
         yield forecast_id, StepRow(step, moment, mean, naive, {})
 
 
-def live_steps(
+def live_forecasts(
     session: Session,
     series_id: int,
     model_id: int,
@@ -111,8 +110,8 @@ def live_steps(
     before: datetime | None = None,
     issued_from: datetime | None = None,
     newest: int,
-) -> list[LiveStep]:
-    """The steps of the newest so many forecasts of a series by a model, in order of cutoff and step.
+) -> list[LiveForecast]:
+    """The newest so many forecasts of a series by a model, in order of cutoff, with their errors.
 
     as_of: what was issued and scored by then; before: of cutoffs before that. Forecasts without a unit are passed over.
     """
@@ -124,4 +123,11 @@ def live_steps(
         "issued_from": LEAST if issued_from is None else to_us(issued_from),
         "newest": newest,
     }
-    return [LiveStep(*row) for row in fetch(session, LIVE, asked)]
+    rows = list(fetch(session, LIVE_FORECASTS, asked))
+    found = {forecast_id: LiveForecast(cutoff, unit, {}) for forecast_id, cutoff, unit in reversed(rows)}
+    if found:
+        asked["since"] = rows[-1][1]
+        for forecast_id, step, error in fetch(session, LIVE_ERRORS, asked):
+            if forecast_id in found:
+                found[forecast_id].errors[step] = error
+    return list(found.values())

@@ -130,13 +130,14 @@ def ledger(
     issued_before: datetime | None = None,
     cutoff: datetime | None = None,
     version: int | None = None,
+    step: int | None = None,
     levels: Sequence[int] = (),
     before: Place | None = None,
     limit: int,
 ) -> tuple[LedgerAnswer, Place | None]:
     """The newest forecasts of a series as they were issued, newest first; and before which the next page begins.
 
-    Raises NoSeriesError, NoLevelError.
+    step: tell that one of each alone. Raises NoSeriesError, NoLevelError.
     """
     (seen,) = see(session, panels, [find(session, panels, name)], now)
     found = queries.forecasts(
@@ -151,7 +152,7 @@ def ledger(
     )
     last = found[limit - 1][0] if len(found) > limit else None
     following = None if last is None else (to_us(last.issued_at), last.id)
-    all_steps = steps_of(session, [forecast.id for forecast, _ in found[:limit]])
+    all_steps = steps_of(session, [forecast.id for forecast, _ in found[:limit]], step)
     told = _at_levels(seen, [all_steps[forecast.id] for forecast, _ in found[:limit]], levels)
     forecasts = [
         IssuedAnswer(f.issued_at, f.cutoff, model.kind, model.version, model.trained_at, steps)

@@ -258,9 +258,9 @@ def _step(row: StepRow) -> StepAnswer:
     return StepAnswer(row.step, row.target_ts, row.mean, row.naive, bounds)
 
 
-def steps_of(session: Session, forecast_ids: Sequence[int]) -> dict[int, list[StepAnswer]]:
-    """The steps of some forecasts, as they are answered."""
+def steps_of(session: Session, forecast_ids: Sequence[int], step: int | None = None) -> dict[int, list[StepAnswer]]:
+    """The steps of some forecasts, or that one of each, as they are answered."""
     return {
         forecast_id: [_step(step) for step in steps]
-        for forecast_id, steps in queries.steps_of(session, forecast_ids).items()
+        for forecast_id, steps in queries.steps_of(session, forecast_ids, step).items()
     }

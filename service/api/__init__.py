@@ -6,24 +6,25 @@ What is answered is `service.answers`' affair, and the same for the command line
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db import queries
 from db.engine import Changes, Sessions
 from jobs.panel import Clock
+from service import shapes
 from service.answers import Panels
 from service.api import metrics, page, stream
 from service.api.cache import Cache
 from service.api.errors import error, handle
-from service.api.guard import Guard, SecurityHeaders
-from service.api.openapi import describe
+from service.api.guard import HEADERS, Guard, SecurityHeaders
+from service.api.openapi import describe, told
 from service.api.resources import resources
 
 STREAM = "/api/v1/stream"
@@ -35,17 +36,11 @@ OPEN: dict[str, Any] = {"security": []}  # in the description
 class Api(FastAPI):
     """FastAPI behind layers that answer most questions: its own layers cost more than an answer that is kept."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**more)
-        self._first: ASGIApp = super().__call__
-
-    def put_first(self, layer: Callable[..., ASGIApp], **more: Any) -> None:
-        """Let a layer be asked before all others."""
-        self._first = layer(self._first, **more)
+    outermost: ASGIApp  # of the layers: who is asked first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask the first layer."""
-        await self._first(scope, receive, send)
+        """Ask the outermost layer."""
+        await self.outermost(scope, receive, send)
 
 
 def create_app(
@@ -80,31 +75,30 @@ def create_app(
         except sqlite3.Error:  # whoever is asked will tell what is wrong
             return (object(),)
 
-    app.put_first(SecurityHeaders, shared=bool(cors))  # the cache keeps them with the answers
-    app.put_first(Cache, moment=moment, clock=lambda: clock().timestamp(), prefix="/api/v1/", but=STREAM)
-    app.put_first(Guard, token=token, open_paths=OPEN_PATHS, open_under=STATIC, endless=STREAM, shared=bool(cors))
+    headers = {name: value for name, value in HEADERS.items() if not (cors and name.startswith(b"cross-origin"))}
+    inner = SecurityHeaders(partial(FastAPI.__call__, app), headers)  # the cache keeps them with the answers
+    cached = Cache(inner, moment=moment, clock=lambda: clock().timestamp(), prefix="/api/v1/", but=STREAM)
+    app.outermost = Guard(cached, token, open_paths=OPEN_PATHS, open_under=STATIC, endless=STREAM, headers=headers)
     if cors:
-        app.put_first(
-            CORSMiddleware,
+        shared = CORSMiddleware(
+            app.outermost,
             allow_origins=list(cors),
             allow_methods=["GET"],
-            allow_headers=["Authorization", "Last-Event-ID"],
-            expose_headers=["ETag"],
+            allow_headers=["Authorization", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Link"],
         )
+        app.outermost = SecurityHeaders(shared, headers)  # for what it answers itself
 
-    @app.get("/healthz", openapi_extra=OPEN)
+    @app.get("/healthz", openapi_extra=OPEN, responses=told(shapes.HealthAnswer, {"status": "alive"}, 421))
     async def healthz() -> Response:  # waits for none of the threads that answer questions
         """The process is alive."""
         return JSONResponse({"status": "alive"})
 
-    @app.get("/readyz", openapi_extra=OPEN)
+    @app.get("/readyz", openapi_extra=OPEN, responses=told(shapes.HealthAnswer, {"status": "ready"}, 421, 503))
     def readyz() -> Response:
         """The database answers and the scheduler ticks; otherwise 503."""
-        try:
-            with sessions() as session:
-                queries.ping(session)
-        except SQLAlchemyError as wrong:
-            return error(503, "database_unreachable", f"the database does not answer: {wrong}", "see the daemon's log")
+        with sessions() as session:
+            queries.ping(session)
         if not is_ticking():
             return error(
                 503, "scheduler_stopped", "the scheduler does not tick", "wait, or restart the daemon; see its log"

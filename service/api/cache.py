@@ -20,6 +20,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.negotiation import wants_csv, wants_gzip
+
 COMPRESSED_FROM = 1_000  # bytes; below it costs more than it saves
 COMPRESSION = 5
 KEPT = 32_000_000  # bytes of answers
@@ -29,6 +31,8 @@ LARGE = 100_000  # bytes: what is done to so many is not done in the loop, which
 
 # They grow by themselves: an answer whose ages alone are others is the same.
 AGES = re.compile(rb'("(?:data_age|data|forecast|model)_s":)(\d+)')
+# Likewise the moment as of which it is told, where none was asked for; one that was is in the question.
+MOMENTS = re.compile(rb'"(?:(?:data_age|data|forecast|model)_s":\d+|as_of":"[^"]*")')
 LENGTH = b"content-length"
 OF_THE_BODY = (LENGTH, b"content-type", b"content-encoding")
 UNTIL = "rollcast-until"  # seconds since 1970
@@ -103,8 +107,8 @@ class Cache:
         for name, value in scope["headers"]:
             if name in _HEADERS:
                 asked.setdefault(name, value)  # of several the first one counts, as for those who answer
-        zipped = b"gzip" in asked.get(b"accept-encoding", b"")
-        csv = b"text/csv" in asked.get(b"accept", b"")
+        zipped = wants_gzip(asked.get(b"accept-encoding", b"").decode("latin-1"))
+        csv = wants_csv(asked.get(b"accept", b"").decode("latin-1"))
         moment, now = self._moment(), self._clock()
         if moment != self._at:
             self._at, self._kept, self._size = moment, {}, 0
@@ -136,10 +140,10 @@ class Cache:
         # Where the clock went on meanwhile, nobody knows of which second the ages are.
         until = float(told.get(UNTIL.encode(), 0)) if int(self._clock()) == moment[1] else 0.0
         headers: Headers = [item for item in told.items() if item[0] not in (LENGTH, UNTIL.encode())]
-        etag = b'W/"' + hashlib.blake2b(AGES.sub(b"", body), digest_size=12).hexdigest().encode() + b'"'
-        plain = body
-        if zipped and len(body) >= COMPRESSED_FROM:
-            body = await asyncio.to_thread(gzip.compress, body, COMPRESSION)
+        plain, zipped = body, zipped and len(body) >= COMPRESSED_FROM
+        long = zipped or len(body) > LARGE
+        etag, body = await asyncio.to_thread(_dressed, body, zipped) if long else _dressed(body, zipped)
+        if zipped:
             headers.append((b"content-encoding", b"gzip"))
         headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
         if start["status"] == 200:
@@ -147,7 +151,7 @@ class Cache:
         headers.append(_length(body))
         kept = Kept(moment[1], until, start["status"], headers, plain, body, etag)
         short = len(scope["path"]) + len(scope["query_string"]) <= LONGEST_QUESTION
-        if kept.status == 200 and short:
+        if kept.status == 200 and short and kept.size <= KEPT // 4:
             self._keep(moment[0], question, kept)
         return kept
 
@@ -168,10 +172,16 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return LENGTH, str(len(body)).encode()
 
 
+def _dressed(body: bytes, zipped: bool) -> tuple[bytes, bytes]:
+    """An answer's ETag, and its body as it goes out."""
+    digest = hashlib.blake2b(MOMENTS.sub(b"", body), digest_size=12).hexdigest()
+    return f'W/"{digest}"'.encode(), gzip.compress(body, COMPRESSION) if zipped else body
+
+
 async def _send(kept: Kept, known: bytes, send: Send) -> None:
     """Send an answer, or that it is what the asker knows."""
     status, headers, body = kept.status, kept.headers, kept.body
-    if status == 200 and known and (known == b"*" or kept.etag in known):
+    if status == 200 and known and (known == b"*" or kept.etag[2:] in known):  # compared weakly, without the W/
         status, body = 304, b""
         headers = [item for item in headers if item[0] not in OF_THE_BODY]
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -195,6 +205,6 @@ async def _heard(app: ASGIApp, scope: Scope) -> tuple[Message, bytes]:
     try:
         await app(scope, receive, send)
     except Exception:
-        if not start:  # else it has logged what went wrong, and said so
+        if start.get("status", 0) < 500:  # else it has logged what went wrong, and said so
             raise
     return start, b"".join(parts)

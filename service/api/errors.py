@@ -6,12 +6,14 @@ from collections.abc import Collection
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from service import answers
 
 log = logging.getLogger("rollcast")
 
+LONGEST_TOLD = 200  # characters of a value that cannot be used
 HINTS = {404: "see / for what there is", 405: "the API only reads: use GET"}
 CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -40,7 +42,9 @@ class ApiError(Exception):
 
 def bad_parameter(name: str, value: object, expected: str) -> ApiError:
     """A parameter that cannot be used; `expected` says what could."""
-    return ApiError(422, "bad_parameter", f"{name} = {value!r}: {expected}", "see /openapi.json")
+    told = repr(value)
+    told = told if len(told) <= LONGEST_TOLD else f"{told[:LONGEST_TOLD]}…"
+    return ApiError(422, "bad_parameter", f"{name} = {told}: {expected}", "see /openapi.json")
 
 
 def check_panel(panels: Collection[str], name: str) -> None:
@@ -77,7 +81,8 @@ def handle(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, wrong: RequestValidationError) -> Response:
         first = wrong.errors()[0]
-        ours = bad_parameter(str(first["loc"][-1]), first.get("input"), first["msg"])
+        _where, name, *_within = first["loc"]
+        ours = bad_parameter(str(name), first.get("input"), first["msg"].removeprefix("Value error, "))
         return error(ours.status, ours.code, str(ours), ours.hint)
 
     @app.exception_handler(HTTPException)
@@ -85,6 +90,13 @@ def handle(app: FastAPI) -> None:
         status = wrong.status_code
         hint, code = HINTS.get(status, "see /openapi.json"), CODES.get(status, "http_error")
         return error(status, code, str(wrong.detail), hint, dict(wrong.headers or {}))
+
+    @app.exception_handler(SQLAlchemyError)
+    def no_database(request: Request, wrong: SQLAlchemyError) -> Response:
+        told = str(getattr(wrong, "orig", None) or wrong).split("\n")[0]
+        log.error("%s %s: the database does not answer: %s", request.method, request.url.path, told)
+        message, hint = f"the database does not answer: {told}", "ask again; rollcast doctor tells more"
+        return error(503, "database_unreachable", message, hint)
 
     @app.exception_handler(Exception)
     def internal(request: Request, wrong: Exception) -> Response:

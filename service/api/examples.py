@@ -46,9 +46,9 @@ SERIES: Json = {
 }
 SERIES_LIST: Json = {"series": [SERIES], "next": None}
 SERIES_CSV = (
-    "unique_id,panel,interval,horizon,status,ds,y,data_age_s,next_ds,next_yhat,model,model_version,"
+    "unique_id,panel,interval,horizon,status,ds,y,next_ds,next_yhat,model,model_version,"
     "scored_steps_7d,mae_7d,naive_mae_7d,next_refit,reason\n"
-    "cpu_percent,host,1h,24,fresh,2026-11-23T12:00:00Z,50.6,75,2026-11-23T13:00:00Z,50.8,rnn,12,"
+    "cpu_percent,host,1h,24,fresh,2026-11-23T12:00:00Z,50.6,2026-11-23T13:00:00Z,50.8,rnn,12,"
     "4032,2.31,2.86,2026-11-24T02:00:00Z,made from the newest observation\n"
 )
 OBSERVATIONS: Json = {
@@ -73,9 +73,9 @@ LATEST: Json = {
 }
 BULK: Json = {"forecasts": [LATEST]}
 LATEST_CSV = (
-    "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,naive,step,issued_at,model,model_version,status\n"
+    "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,naive,step,issued_at,model,model_version,status,reason\n"
     "cpu_percent,2026-11-23T13:00:00Z,2026-11-23T12:00:00Z,50.8,48.1,53.5,46.4,55.2,50.6,1,"
-    "2026-11-23T13:00:01.250000Z,rnn,12,fresh\n"
+    "2026-11-23T13:00:01.250000Z,rnn,12,fresh,made from the newest observation\n"
 )
 LEDGER: Json = {
     "series": "cpu_percent",
@@ -95,9 +95,9 @@ LEDGER: Json = {
     "next": "NDcxMQ",
 }
 LEDGER_CSV = (
-    "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,naive,step,issued_at,model,model_version\n"
+    "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,naive,step,issued_at,model,model_version,status,reason\n"
     "cpu_percent,2026-11-23T13:00:00Z,2026-11-23T12:00:00Z,50.8,48.1,53.5,46.4,55.2,50.6,1,"
-    "2026-11-23T13:00:01.250000Z,rnn,12\n"
+    "2026-11-23T13:00:01.250000Z,rnn,12,fresh,made from the newest observation\n"
 )
 SCORES: Json = {
     "series": "cpu_percent",
@@ -121,9 +121,9 @@ SCORES: Json = {
     },
 }
 SCORES_CSV = (
-    "unique_id,window,step,scored,mae,naive_mae,skill,mase,coverage_80,coverage_95\n"
-    "cpu_percent,7d,,4032,2.31,2.86,0.192,0.81,0.797,0.948\n"
-    "cpu_percent,7d,1,168,1.42,1.6,0.112,0.5,0.804,0.952\n"
+    "unique_id,window,step,scored,pending,mae,naive_mae,skill,mase,coverage_80,coverage_95\n"
+    "cpu_percent,7d,,4032,288,2.31,2.86,0.192,0.81,0.797,0.948\n"
+    "cpu_percent,7d,1,168,,1.42,1.6,0.112,0.5,0.804,0.952\n"
 )
 MODELS: Json = {
     "series": "cpu_percent",
@@ -182,6 +182,23 @@ PANELS: Json = {
     ]
 }
 PANELS_CSV = (
-    "panel,source,interval,horizon,series,fresh,model,model_version,next_fetch,next_refit\n"
-    "host,host,1h,24,3,3,rnn,12,2026-11-23T14:00:00Z,2026-11-24T02:00:00Z\n"
+    "panel,source,interval,horizon,series,fresh,stale,expired,no_model,insufficient_data,source_down,model,model_version,next_fetch,next_refit\n"
+    "host,host,1h,24,3,3,0,0,0,0,0,rnn,12,2026-11-23T14:00:00Z,2026-11-24T02:00:00Z\n"
 )
+
+
+def _oops(code: str, message: str, hint: str) -> Json:
+    return {"error": {"code": code, "message": message, "hint": hint}}
+
+
+OOPS = {
+    401: _oops("unauthorized", "this needs the token", "send the header Authorization: Bearer TOKEN"),
+    404: _oops("unknown_series", "there is no series 'cpu'", "there are cpu_percent, memory_percent"),
+    421: _oops(
+        "wrong_host",
+        "without a token only this machine is answered, and 'example.org' is not its name",
+        "ask 127.0.0.1 or localhost, or set ROLLCAST_API__TOKEN",
+    ),
+    422: _oops("unknown_parameter", "there is no parameter 'max-age' here", "did you mean max_age?"),
+    503: _oops("database_unreachable", "the database does not answer: disk I/O error", "ask again"),
+}

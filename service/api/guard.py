@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import unquote
 
 from fastapi import Response
@@ -22,16 +22,11 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds to every answer what a browser may do with it, where the answer itself does not say.
+    """ASGI middleware: adds to every answer what a browser may do with it, where the answer itself does not say."""
 
-    shared: whether pages of other origins may read the answers.
-    """
-
-    def __init__(self, app: ASGIApp, shared: bool) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[bytes, bytes]) -> None:
         self._app = app
-        self._headers = {
-            name: value for name, value in HEADERS.items() if not (shared and name.startswith(b"cross-origin"))
-        }
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the question, and its answer with the headers."""
@@ -51,7 +46,7 @@ class Guard:
     like GET.
 
     open_paths: what may be asked without a token, and open_under whatever is below. endless: what has no end, and so
-    is not asked in order to answer a HEAD. shared: whether pages of other origins may read the answers.
+    is not asked in order to answer a HEAD. headers: of a refusal.
     """
 
     def __init__(
@@ -61,13 +56,13 @@ class Guard:
         open_paths: Collection[str],
         open_under: str,
         endless: str,
-        shared: bool,
+        headers: Mapping[bytes, bytes],
     ) -> None:
         self._app = app
-        self._expected = None if token is None else f"Bearer {token}".encode()
+        self._expected = None if token is None else token.encode()
         self._open_paths, self._open_under = frozenset(open_paths), open_under
         self._endless = endless
-        self._shared = shared
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a question pass, or refuse it."""
@@ -76,7 +71,7 @@ class Guard:
             return
         scope = _with_slashes(scope)
         refusal = self._refusal(scope)
-        app = self._app if refusal is None else SecurityHeaders(refusal, self._shared)
+        app = self._app if refusal is None else SecurityHeaders(refusal, self._headers)
         if scope["method"] == "HEAD" and scope["path"] != self._endless:
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         await app(scope, receive, send)
@@ -96,7 +91,8 @@ class Guard:
             )
         if path in self._open_paths or path.startswith(self._open_under):
             return None
-        if secrets.compare_digest(_header(scope, b"authorization"), self._expected):
+        scheme, _, borne = _header(scope, b"authorization").partition(b" ")
+        if secrets.compare_digest(borne, self._expected) and scheme.lower() == b"bearer":
             return None
         return error(
             401,

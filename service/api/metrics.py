@@ -27,18 +27,17 @@ from db.schema import Model, Run
 from jobs.due import RUNS_LOOKED_AT, schedule_of
 from jobs.panel import Clock
 from service.answers.seeing import Panels, Seen, see
-from service.api.errors import OopsAnswer
-from service.api.openapi import answered
+from service.api.openapi import failing
 from service.checks.panels import TURNS, missed
 
 PATH = "/metrics"
 TEXT = {"schema": {"type": "string"}, "example": 'rollcast_state{panel="oil",series="WTI",status="fresh"} 1.0\n'}
 ANSWERED: dict[int | str, dict[str, Any]] = {
-    401: answered(OopsAnswer, None)[401],
     200: {
         "description": "The figures in Prometheus' text format.",
         "content": {"text/plain": TEXT, "application/openmetrics-text": TEXT},
     },
+    **failing(401, 421, 503),
 }
 WEEK = timedelta(days=7)
 JOBS = ("fetch", "score", "refit", "forecast", "prune")

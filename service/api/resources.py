@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from db import queries
@@ -17,7 +17,6 @@ from service.api.cache import UNTIL
 from service.api.errors import bad_parameter, check_panel
 from service.api.openapi import answered
 from service.api.parameters import (
-    LONGEST_NAME,
     AsOf,
     ByStep,
     Csv,
@@ -34,14 +33,17 @@ from service.api.parameters import (
     OfOutcome,
     OfPanel,
     OfStatus,
+    OfStep,
     Points,
     Search,
+    SeriesText,
     Start,
     Version,
     Window,
     at_most,
     forecast_place,
     id_place,
+    only_known,
     page_after,
     series_place,
 )
@@ -53,7 +55,7 @@ T = TypeVar("T")
 
 def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) -> APIRouter:
     """The resources on a database. panels: those configured now."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(only_known)])
 
     def read(question: Callable[[Session, Panels, datetime], T]) -> T:
         with sessions() as session:
@@ -61,9 +63,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series",
-        responses=answered(
-            shapes.SeriesListAnswer, examples.SERIES_LIST, table=examples.SERIES_CSV, errors=(401, 404, 422)
-        ),
+        responses=answered(shapes.SeriesListAnswer, examples.SERIES_LIST, examples.SERIES_CSV, named=True),
     )
     def all_series(
         request: Request,
@@ -98,9 +98,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series/{name:path}/observations",
-        responses=answered(
-            shapes.ObservationsAnswer, examples.OBSERVATIONS, table=examples.OBSERVATIONS_CSV, errors=(401, 404, 422)
-        ),
+        responses=answered(shapes.ObservationsAnswer, examples.OBSERVATIONS, examples.OBSERVATIONS_CSV, named=True),
     )
     def observations(
         name: Name,
@@ -121,9 +119,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series/{name:path}/forecasts/latest",
-        responses=answered(
-            shapes.LatestAnswer, examples.LATEST, table=examples.LATEST_CSV, errors=(401, 404, 422, 503)
-        ),
+        responses=answered(shapes.LatestAnswer, examples.LATEST, examples.LATEST_CSV, named=True),
     )
     def latest(name: Name, csv: Csv, levels: Levels, max_age: MaxAge) -> Response:
         """The latest forecast, its state and its age."""
@@ -134,7 +130,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series/{name:path}/forecasts",
-        responses=answered(shapes.LedgerAnswer, examples.LEDGER, table=examples.LEDGER_CSV, errors=(401, 404, 422)),
+        responses=answered(shapes.LedgerAnswer, examples.LEDGER, examples.LEDGER_CSV, named=True),
     )
     def forecasts(
         request: Request,
@@ -145,6 +141,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         issued_before: IssuedBefore = None,
         cutoff: Cutoff = None,
         model: Version = None,
+        step: OfStep = None,
         limit: Annotated[int, at_most(1_000)] = 10,
         page: Next = None,
     ) -> Response:
@@ -160,6 +157,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
                 issued_before=issued_before,
                 cutoff=cutoff,
                 version=model,
+                step=step,
                 levels=levels,
                 before=before,
                 limit=limit,
@@ -170,7 +168,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series/{name:path}/scores",
-        responses=answered(shapes.ScoresAnswer, examples.SCORES, table=examples.SCORES_CSV, errors=(401, 404, 422)),
+        responses=answered(shapes.ScoresAnswer, examples.SCORES, examples.SCORES_CSV, named=True),
     )
     def scores(name: Name, csv: Csv, window: Window = None, by: ByStep = None) -> Response:
         """How the forecasts did against what happened, and against the naive."""
@@ -181,7 +179,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series/{name:path}/models",
-        responses=answered(shapes.ModelsAnswer, examples.MODELS, table=examples.MODELS_CSV, errors=(401, 404, 422)),
+        responses=answered(shapes.ModelsAnswer, examples.MODELS, examples.MODELS_CSV, named=True),
     )
     def models(name: Name, csv: Csv, limit: Annotated[int, at_most(1_000)] = 20) -> Response:
         """The newest versions of the model that forecasts it, newest first."""
@@ -190,7 +188,7 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/series/{name:path}",
-        responses=answered(shapes.SeriesAnswer, examples.SERIES, table=examples.SERIES_CSV, errors=(401, 404, 422)),
+        responses=answered(shapes.SeriesAnswer, examples.SERIES, examples.SERIES_CSV, named=True),
     )
     def one_series(name: Name, csv: Csv, history: History = 0) -> Response:
         """One series at a glance."""
@@ -199,17 +197,18 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
 
     @router.get(
         "/forecasts/latest",
-        responses=answered(shapes.BulkAnswer, examples.BULK, table=examples.LATEST_CSV, errors=(401, 404, 422, 503)),
+        responses=answered(shapes.BulkAnswer, examples.BULK, examples.LATEST_CSV, named=True),
     )
     def latest_of_many(
         csv: Csv,
         levels: Levels,
         max_age: MaxAge,
         series: Annotated[
-            list[Annotated[str, Query(max_length=100 * LONGEST_NAME, pattern="[^,]")]] | None,
+            list[SeriesText] | None,
             Query(
                 description="Names, with commas between, or one each; a name with a comma stands alone",
                 max_length=MOST_SERIES,
+                examples=["cpu_percent,memory_percent"],
             ),
         ] = None,
         panel: OfPanel = None,
@@ -224,13 +223,13 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
         until = None if max_age else _until(answer.forecasts)
         return _told(csv, answer, lambda: tables.latest(answer.forecasts), until)
 
-    @router.get("/panels", responses=answered(shapes.PanelsAnswer, examples.PANELS, table=examples.PANELS_CSV))
+    @router.get("/panels", responses=answered(shapes.PanelsAnswer, examples.PANELS, examples.PANELS_CSV))
     def all_panels(csv: Csv) -> Response:
         """Every panel that is configured: its model, its series by state, its newest runs."""
         answer = shapes.PanelsAnswer(read(answers.all_panels))
         return _told(csv, answer, lambda: tables.panels(answer))
 
-    @router.get("/runs", responses=answered(shapes.RunsAnswer, examples.RUNS, table=examples.RUNS_CSV))
+    @router.get("/runs", responses=answered(shapes.RunsAnswer, examples.RUNS, examples.RUNS_CSV, named=True))
     def runs(
         request: Request,
         csv: Csv,
@@ -247,6 +246,8 @@ def resources(panels: Callable[[], Panels], sessions: Sessions, clock: Clock) ->
                 session, panel=panel, job=job, outcome=outcome, before_id=before_id, limit=limit
             )
         )
+        if panel is not None and not found and page is None:
+            check_panel(panels(), panel)
         answer = shapes.RunsAnswer(found, page_after(following))
         return _page(csv, answer, lambda: tables.runs(answer), request)
 
@@ -266,7 +267,8 @@ def _page(csv: bool, answer: Any, table: Callable[[], str], request: Request) ->
     told = _told(csv, answer, table)
     if answer.next is not None:
         following = request.url.include_query_params(next=answer.next)
-        told.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+        path = request.scope["raw_path"].decode("ascii")  # as it was asked: a header holds no other letters
+        told.headers["link"] = f'<{path}?{following.query}>; rel="next"'
     return told
 
 

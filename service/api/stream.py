@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any, get_args
 
-from fastapi import FastAPI, Header, Query, Response
+from fastapi import Depends, FastAPI, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -16,9 +16,10 @@ from db.engine import Sessions
 from db.queries import Kind
 from service import answers
 from service.answers import Panels
-from service.api.errors import ApiError, OopsAnswer, bad_parameter, check_panel
+from service.api.errors import ApiError, bad_parameter, check_panel
 from service.api.feed import Feed, Wanted
-from service.api.openapi import answered
+from service.api.openapi import failing
+from service.api.parameters import only_known
 
 PATH = "/api/v1/stream"
 MOST = 1_000  # listeners at once
@@ -36,15 +37,11 @@ data: {"kind":"observation","panel":"oil","series":"WTI","at":"2026-11-23T12:00:
 
 """
 ANSWERED: dict[int | str, dict[str, Any]] = {
-    **{
-        status: told
-        for status, told in answered(OopsAnswer, None, errors=(401, 404, 422, 503)).items()
-        if status != 304
-    },
     200: {
         "description": "Events as they happen, until the listener goes.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
     },
+    **failing(401, 404, 421, 422, 503),
 }
 
 EventId = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
@@ -67,15 +64,24 @@ def add(app: FastAPI, panels: Callable[[], Panels], sessions: Sessions) -> None:
     app.state.is_stopping = lambda: False
     feed = Feed(sessions, lambda: app.state.is_stopping())
 
-    @app.get(PATH, response_class=EventStream, responses=ANSWERED)
+    @app.get(PATH, response_class=EventStream, responses=ANSWERED, dependencies=[Depends(only_known)])
     def stream(
-        panel: Annotated[Names, Query(description="Of these panels only, with commas between")] = None,
-        series: Annotated[
-            Names, Query(description="Of these series only, likewise; what a panel does is of none")
+        panel: Annotated[
+            Names, Query(description="Of these panels only, with commas between", examples=["host"])
         ] = None,
-        kind: Annotated[Names, Query(description=f"Of these kinds only, likewise: {', '.join(KINDS)}")] = None,
-        last_event_id: Annotated[EventId, Query(description="Go on after this event; stronger than the header")] = None,
-        resume: Annotated[EventId, Header(alias="Last-Event-ID", description="Go on after this event")] = None,
+        series: Annotated[
+            Names,
+            Query(description="Of these series only, likewise; what a panel does is of none", examples=["cpu_percent"]),
+        ] = None,
+        kind: Annotated[
+            Names, Query(description=f"Of these kinds only, likewise: {', '.join(KINDS)}", examples=["forecast,score"])
+        ] = None,
+        last_event_id: Annotated[
+            EventId, Query(description="Go on after this event; stronger than the header", examples=[4711])
+        ] = None,
+        resume: Annotated[
+            EventId, Header(alias="Last-Event-ID", description="Go on after this event", examples=[4711])
+        ] = None,
     ) -> Response:
         """Events as they happen, as server-sent events. It begins now, or after the event that is named.
 

@@ -1,6 +1,7 @@
 """Answers as CSV, in the field's shape: unique_id, ds, y; unique_id, ds, cutoff, yhat, lo_80, hi_80, …
 
-Nothing stands where there is no value. Times are ISO 8601 with Z.
+Nothing stands where there is no value. Times are ISO 8601 with Z. No age is told: with it a table would be another one
+every second.
 """
 
 import csv
@@ -8,6 +9,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import get_args
 
 from service.shapes import (
     LatestAnswer,
@@ -22,6 +24,7 @@ from service.shapes import (
     StepAnswer,
     StepScoreAnswer,
 )
+from service.state import Status
 
 Row = Sequence[object]
 
@@ -61,11 +64,12 @@ def latest(found: Sequence[LatestAnswer]) -> str:
             each.model,
             each.model_version,
             each.status,
+            each.reason,
         ]
         for each in found
         for step in (*each.steps,) or (None,)
     ]
-    return written([*_forecast_heading(levels), "status"], rows)
+    return written(_forecast_heading(levels), rows)
 
 
 def ledger(answer: LedgerAnswer) -> str:
@@ -80,6 +84,8 @@ def ledger(answer: LedgerAnswer) -> str:
             each.issued_at,
             each.model,
             each.model_version,
+            answer.status,
+            answer.reason,
         ]
         for each in answer.forecasts
         for step in each.steps
@@ -89,7 +95,8 @@ def ledger(answer: LedgerAnswer) -> str:
 
 def _forecast_heading(levels: list[str]) -> list[str]:
     bounds = [f"{side}_{level}" for level in levels for side in ("lo", "hi")]
-    return ["unique_id", "ds", "cutoff", "yhat", *bounds, "naive", "step", "issued_at", "model", "model_version"]
+    more = ["naive", "step", "issued_at", "model", "model_version", "status", "reason"]
+    return ["unique_id", "ds", "cutoff", "yhat", *bounds, *more]
 
 
 def _step_cells(step: StepAnswer | None, cutoff: datetime | None, levels: list[str]) -> list[object]:
@@ -106,12 +113,11 @@ def _levels(steps: Iterable[StepAnswer]) -> list[str]:
 
 def series(found: Sequence[SeriesAnswer]) -> str:
     """A row a series."""
-    heading = ["unique_id", "panel", "interval", "horizon", "status", "ds", "y", "data_age_s", "next_ds", "next_yhat"]
+    heading = ["unique_id", "panel", "interval", "horizon", "status", "ds", "y", "next_ds", "next_yhat"]
     rows = [
         [
             *(each.name, each.panel, each.interval, each.horizon, each.status),
             *((None, None) if each.newest is None else (each.newest.ts, each.newest.value)),
-            each.data_age_s,
             *((None, None) if each.next is None else (each.next.target_ts, each.next.mean)),
             *(each.model, each.model_version, each.score_7d.scored_steps, each.score_7d.mae, each.score_7d.naive_mae),
             *(each.next_refit, each.reason),
@@ -125,20 +131,22 @@ def series(found: Sequence[SeriesAnswer]) -> str:
 def scores(answer: ScoresAnswer) -> str:
     """A row a window over all steps, with an empty `step`, and a row each step where they were asked for."""
     windows = answer.windows.items()
-    tallies: list[tuple[str, int | None, int, ScoreAnswer | StepScoreAnswer]] = []
+    tallies: list[tuple[str, int | None, int, int | None, ScoreAnswer | StepScoreAnswer]] = []
     for window, score in windows:
-        tallies.append((window, None, score.scored_steps, score))
-        tallies.extend((window, step.step, step.scored, step) for step in score.by_step or ())
+        tallies.append((window, None, score.scored_steps, score.pending_steps, score))
+        tallies.extend((window, step.step, step.scored, None, step) for step in score.by_step or ())
     levels = sorted({level for *_, each in tallies for level in each.coverage or ()}, key=int)
     rows = [
         [
-            *(answer.series, window, step, scored, each.mae, each.naive_mae, each.skill, each.mase),
+            *(answer.series, window, step, scored, pending, each.mae, each.naive_mae, each.skill, each.mase),
             *((each.coverage or {}).get(level) for level in levels),
         ]
-        for window, step, scored, each in tallies
+        for window, step, scored, pending, each in tallies
     ]
     shares = [f"coverage_{level}" for level in levels]
-    return written(["unique_id", "window", "step", "scored", "mae", "naive_mae", "skill", "mase", *shares], rows)
+    return written(
+        ["unique_id", "window", "step", "scored", "pending", "mae", "naive_mae", "skill", "mase", *shares], rows
+    )
 
 
 def models(answer: ModelsAnswer) -> str:
@@ -153,7 +161,7 @@ def models(answer: ModelsAnswer) -> str:
 
 def panels(answer: PanelsAnswer) -> str:
     """A row a panel."""
-    states = sorted({status for panel in answer.panels for status in panel.statuses})
+    states = get_args(Status)
     rows = [
         [
             *(p.name, p.source, p.interval, p.horizon, p.series, *(p.statuses.get(status, 0) for status in states)),

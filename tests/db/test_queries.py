@@ -222,8 +222,8 @@ def test_coverage_is_the_share_inside_each_level(session, series, model):
 
 
 def live(session, series, model, as_of=T0 + 99 * HOUR, newest=10, **options):
-    found = queries.live_steps(session, series.id, model.id, as_of=as_of, newest=newest, **options)
-    return [(from_us(each.cutoff), each.step, each.mean, each.value, each.unit) for each in found]
+    found = queries.live_forecasts(session, series.id, model.id, as_of=as_of, newest=newest, **options)
+    return [(from_us(each.cutoff), each.unit, each.errors) for each in found]
 
 
 @pytest.fixture
@@ -236,32 +236,27 @@ def issued(session, series, model):
     queries.fill_scores(session, series.id, T0 + 2 * HOUR)
 
 
-def test_live_steps_come_in_order_of_cutoff_with_what_came_of_them(session, series, model, issued):
+def test_live_forecasts_come_in_order_of_cutoff_with_what_is_known_of_their_errors(session, series, model, issued):
     assert live(session, series, model) == [
-        (T0, 1, 1.5, 1.0, 1.0),
-        (T0, 2, 2.5, 2.0, 1.0),
-        (T0 + HOUR, 1, 2.5, 2.0, 2.0),
-        (T0 + HOUR, 2, 3.5, None, 2.0),
-        (T0 + 2 * HOUR, 1, 3.5, None, 3.0),
-        (T0 + 2 * HOUR, 2, 4.5, None, 3.0),
+        (T0, 1.0, {1: -0.5, 2: -0.5}),
+        (T0 + HOUR, 2.0, {1: -0.5}),
+        (T0 + 2 * HOUR, 3.0, {}),
     ]
 
 
-def test_live_steps_are_those_of_the_newest_forecasts_before_a_cutoff(session, series, model, issued):
-    found = live(session, series, model, before=T0 + 2 * HOUR, newest=1)
-    assert [row[0] for row in found] == [T0 + HOUR, T0 + HOUR]
+def test_live_forecasts_are_the_newest_before_a_cutoff(session, series, model, issued):
+    assert live(session, series, model, before=T0 + 2 * HOUR, newest=1) == [(T0 + HOUR, 2.0, {1: -0.5})]
 
 
-def test_as_of_a_moment_live_steps_were_issued_and_scored_by_then(session, series, model, issued):
-    found = live(session, series, model, as_of=T0 + HOUR)
-    assert [row[3] for row in found] == [None, None, None, None]
+def test_as_of_a_moment_live_forecasts_were_issued_and_scored_by_then(session, series, model, issued):
+    assert live(session, series, model, as_of=T0 + HOUR) == [(T0, 1.0, {}), (T0 + HOUR, 2.0, {})]
 
 
-def test_live_steps_can_be_asked_for_since_they_were_issued(session, series, model, issued):
-    assert {row[0] for row in live(session, series, model, issued_from=T0 + HOUR)} == {T0 + HOUR, T0 + 2 * HOUR}
+def test_live_forecasts_can_be_asked_for_since_they_were_issued(session, series, model, issued):
+    assert [row[0] for row in live(session, series, model, issued_from=T0 + HOUR)] == [T0 + HOUR, T0 + 2 * HOUR]
 
 
-def test_live_steps_of_another_model_or_without_a_unit_are_passed_over(session, series, model, issued, store_model):
+def test_live_forecasts_of_another_model_or_without_a_unit_are_passed_over(session, series, model, issued, store_model):
     other = store_model(session)
     assert live(session, series, other) == []
     queries.issue(session, series.id, other.id, T0, T0, steps(1.0))

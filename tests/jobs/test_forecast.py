@@ -66,7 +66,7 @@ def test_after_days_of_downtime_no_forecast_is_invented_and_scores_go_on(session
     clock.advance(days=5)
     source.put("a", walk)
     assert fetch(sessions, panel, clock, means).new == 120
-    assert score(sessions, panel, clock) == 3
+    assert score(sessions, panel, clock).steps == 3
     forecast(sessions, panel, clock)
     cutoffs = [made.cutoff for made, _ in ledger(sessions)]
     assert cutoffs == [source.values["a"].index[-1], source.values["a"].index[299]]

@@ -12,7 +12,7 @@ from db.times import to_us
 from jobs.live import REMEMBERED, live_errors
 
 HOUR = timedelta(hours=1)
-FORECASTER = SimpleNamespace(horizon=2, live_errors=lambda values, means, units: np.abs(values - means) / units)
+FORECASTER = SimpleNamespace(horizon=2, live_errors=lambda errors, units: np.abs(errors) / units)
 
 
 @pytest.fixture

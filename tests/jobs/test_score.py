@@ -35,7 +35,7 @@ def learn(sessions, series, clock, hours):
 
 def test_a_forecaster_exact_on_y_equals_t_scores_zero_at_every_step(sessions, panel, clock, line):
     learn(sessions, line, clock, range(14))
-    assert score(sessions, panel, clock) == 30
+    assert score(sessions, panel, clock).steps == 30
     with sessions() as session:
         summary = queries.score_summary(session, line.id, by_step=True)
     assert (summary.all.mae, summary.all.naive_mae, summary.all.coverage) == (0.0, 2.0, {80: 1.0})
@@ -47,23 +47,23 @@ def test_a_forecaster_exact_on_y_equals_t_scores_zero_at_every_step(sessions, pa
 def test_scoring_twice_scores_nothing_twice(sessions, panel, clock, line):
     learn(sessions, line, clock, range(14))
     score(sessions, panel, clock)
-    assert score(sessions, panel, clock) == 0
+    assert score(sessions, panel, clock).steps == 0
 
 
 def test_truth_that_comes_late_is_scored_late(sessions, panel, clock, line):
     learn(sessions, line, clock, [1, 3])
-    assert score(sessions, panel, clock) == 1 + 3
+    assert score(sessions, panel, clock).steps == 1 + 3
     clock.advance(hours=30)
     with sessions.begin() as session:
         queries.add_observations(session, line.id, [(to_us(clock() - 28 * HOUR), 2.0)], clock())
-    assert score(sessions, panel, clock) == 2
+    assert score(sessions, panel, clock).steps == 2
 
 
 def test_only_the_panel_s_own_series_are_scored(sessions, panel, clock, line):
     from dataclasses import replace
 
     learn(sessions, line, clock, range(14))
-    assert score(sessions, replace(panel, name="q"), clock) == 0
+    assert score(sessions, replace(panel, name="q"), clock).steps == 0
 
 
 def test_a_split_between_cutoff_and_target_is_no_error_of_the_forecast(sessions, panel, clock, line):

@@ -262,7 +262,7 @@ def test_live_errors_not_known_yet_change_nothing():
 
 
 def test_a_live_error_is_measured_in_the_forecasts_unit(fitted):
-    assert fitted.live_errors(np.array([7.0]), np.array([4.0]), np.array([2.0])).tolist() == [1.5]
+    assert fitted.live_errors(np.array([-3.0]), np.array([2.0])).tolist() == [1.5]
 
 
 def test_the_scale_is_that_of_mase(fitted):

@@ -148,6 +148,9 @@ def test_without_a_file_the_data_are_in_the_working_folder():
         ("ROLLCAST_PANELS__P__HORIZON", "7", lambda s: s.panels["p"].horizon == 7),
         ("ROLLCAST_PANELS__P__LEVELS", "[50, 90]", lambda s: s.panels["p"].levels == [50, 90]),
         ("ROLLCAST_PANELS__P__LEVELS", "50,90", lambda s: s.panels["p"].levels == [50, 90]),
+        ("ROLLCAST_API__CORS", "https://a.b, http://c:8000", lambda s: s.api.cors == ["https://a.b", "http://c:8000"]),
+        ("ROLLCAST_API__CORS", '["https://a.b"]', lambda s: s.api.cors == ["https://a.b"]),
+        ("ROLLCAST_API__CORS", "*", lambda s: s.api.cors == ["*"]),
         ("ROLLCAST_PANELS__P__PROMOTE", "manual", lambda s: s.panels["p"].promote == "manual"),
         ("ROLLCAST_PANELS__P__FETCH_EVERY", "90s", lambda s: s.panels["p"].fetch_every == timedelta(seconds=90)),
     ],
@@ -168,6 +171,10 @@ def test_an_override_of_one_key_leaves_the_others(read):
         ("[api]\nprot = 1\n" + PANEL, "api.prot is no setting; did you mean port?"),
         (PANEL + "horizn = 3\n", "panels.p.horizn is no setting; did you mean horizon?"),
         (PANEL + "colour = 3\n", "panels.p.colour is no setting; expected one of source, interval, horizon"),
+        *(
+            (f'[api]\ncors = ["{origin}"]\n' + PANEL, f"api.cors.0 = {origin!r}: expected an origin, scheme://host")
+            for origin in ("a.b", "https://a.b/", "https://a.b/x", "https://a.b c", "ftp://a.b")
+        ),
         ("[api]\nport = 99999\n" + PANEL, "api.port = 99999: input should be less than or equal to 65535"),
         ('[api]\nport = "http"\n' + PANEL, "api.port = 'http': input should be a valid integer"),
         (PANEL.replace("1h", "1 hour"), "panels.p.interval = '1 hour': expected a duration from 1s to 1y as in 30s"),

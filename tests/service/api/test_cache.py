@@ -124,26 +124,26 @@ def test_an_error_is_not_kept(cached, app):
 
 
 class Failing(App):
-    """Says that it failed, and raises what it failed with, as FastAPI does; or raises at once."""
+    """Says something, and raises what it failed with, as FastAPI does; or raises at once."""
 
-    def __init__(self, says_so):
-        super().__init__(b'{"error":"internal"}', 500)
-        self.says_so = says_so
+    def __init__(self, status):
+        super().__init__(b'{"error":"internal"}', status)
 
     async def __call__(self, scope, receive, send):
-        if self.says_so:
+        if self.status is not None:
             await super().__call__(scope, receive, send)
         raise ZeroDivisionError
 
 
 def test_what_an_app_says_about_its_failure_is_passed_on(moment):
-    failing = Cache(Failing(says_so=True), lambda: (0,), lambda: moment.now, "/api/", "/api/stream")
+    failing = Cache(Failing(500), lambda: (0,), lambda: moment.now, "/api/", "/api/stream")
     status, _, body = asyncio.run(ask(failing))
     assert (status, body) == (500, b'{"error":"internal"}')
 
 
-def test_a_failure_without_a_word_is_the_servers_to_tell(moment):
-    failing = Cache(Failing(says_so=False), lambda: (0,), lambda: moment.now, "/api/", "/api/stream")
+@pytest.mark.parametrize("status", [None, 200], ids=["without a word", "after a good one"])
+def test_any_other_failure_is_the_servers_to_tell(moment, status):
+    failing = Cache(Failing(status), lambda: (0,), lambda: moment.now, "/api/", "/api/stream")
     with pytest.raises(ZeroDivisionError):
         asyncio.run(ask(failing))
 
@@ -178,15 +178,37 @@ def test_a_long_answer_is_compressed_for_those_who_can_read_it(cached, app):
 
 
 def test_what_is_kept_is_bounded(cached, app, monkeypatch):
-    monkeypatch.setattr(cache, "KEPT", 100 + cache.AROUND)
     app.body = b"x" * 60
-    for path in ("/api/a", "/api/b"):
-        asyncio.run(ask(cached, path))
-    assert len(cached._kept) == 1
-    asyncio.run(ask(cached, "/api/b"))
-    assert app.asked == 2
+    monkeypatch.setattr(cache, "KEPT", 4 * (60 + cache.AROUND))
+    for path in "abcd":
+        asyncio.run(ask(cached, f"/api/{path}"))
+    assert len(cached._kept) == 4
+    asyncio.run(ask(cached, "/api/e"))
+    assert list(cached._kept) == [("/api/e", b"", False, False)]
+
+
+def test_an_answer_that_would_take_the_place_of_most_others_is_not_kept(cached, app, monkeypatch):
+    app.body = b"x" * 60
+    monkeypatch.setattr(cache, "KEPT", 4 * (59 + cache.AROUND))
     asyncio.run(ask(cached, "/api/a"))
-    assert app.asked == 3
+    assert not cached._kept
+
+
+@pytest.mark.parametrize("known", ["{}", "W/{}", '"other", {}', "W/{}, W/{}", "*"])
+def test_an_etag_is_known_however_it_is_written(cached, known):
+    strong = asyncio.run(ask(cached))[1][b"etag"].decode().removeprefix("W/")
+    assert asyncio.run(ask(cached, if_none_match=known.format(strong, strong)))[0] == 304
+
+
+def test_an_answer_as_of_now_is_known_again_while_nothing_is_written(cached, app, moment):
+    app.body = b'{"as_of":"2026-01-05T00:00:00Z","value":1}'
+    etag = asyncio.run(ask(cached))[1][b"etag"].decode()
+    moment.now += 1
+    app.body = b'{"as_of":"2026-01-05T00:00:01Z","value":1}'
+    assert asyncio.run(ask(cached, if_none_match=etag))[0] == 304
+    moment.now += 1
+    app.body = b'{"as_of":"2026-01-05T00:00:02Z","value":2}'
+    assert asyncio.run(ask(cached, if_none_match=etag))[0] == 200
 
 
 def test_nothing_is_kept_of_what_a_commit_has_changed(cached, moment):

@@ -82,6 +82,23 @@ def test_pages_of_the_origins_that_are_named_may(client_of):
     assert "access-control-allow-origin" not in other.headers
 
 
+def test_pages_of_named_origins_may_go_on_to_the_next_page_and_ask_only_for_what_is_new(client_of):
+    client = client_of(cors=["https://ours.example"])
+    asked = {"Origin": "https://ours.example", "Access-Control-Request-Method": "GET"}
+    asked["Access-Control-Request-Headers"] = "if-none-match"
+    allowed = client.options("/api/v1/series", headers=asked)
+    assert allowed.status_code == 200
+    assert allowed.headers["x-content-type-options"] == "nosniff"
+    answer = client.get("/api/v1/series", headers={"Origin": "https://ours.example"})
+    assert answer.headers["access-control-expose-headers"] == "ETag, Link"
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_word_before_the_token_may_be_written_as_one_likes(client_of, scheme):
+    headers = {"Authorization": f"{scheme} {TOKEN}"}
+    assert client_of(token=TOKEN).get("/api/v1/series", headers=headers).status_code == 200
+
+
 def test_head_is_answered_like_get_without_a_body(client_of):
     client = client_of()
     got, head = client.get("/api/v1/series"), client.head("/api/v1/series")

@@ -39,12 +39,28 @@ def test_every_resource_says_what_it_is_and_shows_an_answer(document):
 
 
 def test_every_parameter_has_a_description_and_a_limit(document):
+    """But for an ETag, of which the length of a request's head is the limit."""
     bounds = {"maximum", "maxLength", "maxItems", "enum", "const", "pattern", "format"}
     for path, operation in operations(document).items():
         for parameter in operation.get("parameters", []):
             assert parameter.get("description"), (path, parameter)
             told = json.dumps(parameter["schema"])
-            assert any(f'"{bound}"' in told for bound in bounds), (path, parameter)
+            limited = any(f'"{bound}"' in told for bound in bounds)
+            assert limited or parameter["name"] == "If-None-Match", (path, parameter)
+
+
+def test_every_parameter_that_does_not_list_its_values_has_an_example(document):
+    for path, operation in operations(document).items():
+        for parameter in operation.get("parameters", []):
+            told = json.dumps(parameter["schema"])
+            assert any(f'"{each}"' in told for each in ("enum", "const", "examples")), (path, parameter)
+
+
+def test_every_error_has_an_example(document):
+    for path, operation in operations(document).items():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert answer["content"]["application/json"]["example"]["error"]["hint"], (path, status)
 
 
 def test_every_shape_that_is_referred_to_is_there(document):

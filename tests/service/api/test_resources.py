@@ -2,6 +2,8 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import get_args
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from db import engine, queries
 from db.times import to_us
 from jobs.fetch import fetch
 from service.api import create_app
+from service.state import Status
 
 WALK = np.random.default_rng(0).normal(size=400).cumsum()
 
@@ -231,6 +234,10 @@ def test_an_unknown_series_is_a_404_that_names_those_there_are(client, lived):
         ("/api/v1/runs?next=WyJhIiwiYiJd", 422, "bad_parameter"),
         ("/api/v1/runs?job=sleep", 422, "bad_parameter"),
         ("/api/v1/forecasts/latest?series=" + "a," * 1001, 422, "bad_parameter"),
+        ("/api/v1/runs?panel=q", 404, "unknown_panel"),
+        ("/api/v1/series/a/forecasts/latest?max-age=1s", 422, "unknown_parameter"),
+        ("/api/v1/stream?kinds=score", 422, "unknown_parameter"),
+        ("/api/v1/series/a/forecasts/latest?level=80&level=95", 422, "bad_parameter"),
     ],
 )
 def test_every_error_has_the_one_shape(client, path, status, code):
@@ -242,11 +249,61 @@ def test_every_error_has_the_one_shape(client, path, status, code):
     assert error["hint"]
 
 
-def test_a_fault_of_ours_has_the_one_shape_too(client, lived, write_engine):
-    with write_engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE score_days")
+def test_a_fault_of_ours_has_the_one_shape_too(client, lived, monkeypatch):
+    monkeypatch.delattr(queries, "score_summary")
     answer = client.get("/api/v1/series/a/scores?window=7d")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("a/forecasts/latest?max_age=1.5h", "max_age = '1.5h': expected seconds, or a number with s, m, h, d, w or y"),
+        ("a/forecasts/latest?level=99.5", "level = '99.5': expected whole numbers below 100 with commas between"),
+        ("a/observations?start=5", "start = '5': expected a time in ISO 8601"),
+        ("a/scores?by=" + "x" * 500, f"by = '{'x' * 199}…: input should be"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_told_in_words_with_what_could_be(client, lived, question, told):
+    assert client.get(f"/api/v1/series/{question}").json()["error"]["message"].lower().startswith(told.lower())
+
+
+def test_a_parameter_of_a_list_is_told_by_its_name(client, lived):
+    told = client.get("/api/v1/forecasts/latest?series=").json()["error"]["message"]
+    assert told == "series = '': expected names with commas between"
+
+
+def test_a_parameter_that_there_is_not_is_told_with_the_one_that_was_meant(client, lived):
+    error = client.get("/api/v1/series/a/forecasts/latest?max-age=1s").json()["error"]
+    assert error["message"] == "there is no parameter 'max-age' here"
+    assert error["hint"] == "did you mean max_age?"
+
+
+def test_runs_of_a_panel_that_was_configured_once_can_be_asked_for(client, sessions, clock):
+    with sessions.begin() as session:
+        queries.start_run(session, "fetch", "before", due=clock(), started=clock())
+    assert len(client.get("/api/v1/runs?panel=before").json()["runs"]) == 1
+
+
+@pytest.fixture
+def damaged(client, lived, write_engine, tmp_path):
+    """The client of a database whose file was overwritten."""
+    write_engine.dispose()
+    for file in tmp_path.glob("test.db-*"):
+        file.unlink()
+    (tmp_path / "test.db").write_bytes(b"nothing of use" * 10_000)
+    return client
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/readyz", "/metrics", *(f"/api/v1/{path}" for path in ("series", "series/a/forecasts/latest", "runs", "stream"))],
+)
+def test_a_database_that_cannot_be_read_is_told_in_a_line(damaged, path):
+    answer = damaged.get(path)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (503, "database_unreachable")
+    assert error["message"] == "the database does not answer: file is not a database"
 
 
 def test_a_name_with_slashes_and_signs_can_be_asked_for(client, sessions):
@@ -495,7 +552,7 @@ TABLES = {
     "/api/v1/series/a/forecasts/latest": "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,",
     "/api/v1/series/a/forecasts": "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,",
     "/api/v1/forecasts/latest?series=a": "unique_id,ds,cutoff,yhat,lo_80,hi_80,lo_95,hi_95,",
-    "/api/v1/series/a/scores": "unique_id,window,step,scored,mae",
+    "/api/v1/series/a/scores": "unique_id,window,step,scored,pending,mae",
     "/api/v1/series/a/models": "panel,version,kind",
     "/api/v1/panels": "panel,source",
     "/api/v1/runs": "id,job,panel",
@@ -558,6 +615,48 @@ def test_a_name_that_ends_like_a_resource_can_be_asked_for(client, sessions):
         assert client.get(f"/api/v1/series/{path}").json()["name"] == name
         assert client.get(f"/api/v1/series/{path}/scores").json()["series"] == name
     assert client.get("/api/v1/series/disk/scores").json()["series"] == "disk"
+
+
+@pytest.mark.parametrize("name", ["ж", "a b", "<é>", "日本/語"])
+def test_where_a_list_goes_on_is_in_a_header_whatever_the_name(client, sessions, clock, store_model, name):
+    with sessions.begin() as session:
+        series, model = queries.add_series(session, name, "p"), store_model(session)
+        for k in range(3):
+            steps = [queries.NewStep(clock() + timedelta(hours=k + 1), 1.0, 1.0, {})]
+            queries.issue(session, series.id, model.id, clock() + timedelta(hours=k), clock(), steps)
+    told, path = [], f"/api/v1/series/{quote(name, safe='')}/forecasts?limit=1"
+    while path:
+        answer = client.get(path)
+        told += answer.json()["forecasts"]
+        path = answer.links.get("next", {}).get("url")
+    assert len(told) == 3
+
+
+def test_one_step_of_each_forecast_can_be_asked_for(client, lived):
+    whole = client.get("/api/v1/series/a/forecasts").json()["forecasts"]
+    second = client.get("/api/v1/series/a/forecasts?step=2").json()["forecasts"]
+    assert [each["steps"] for each in second] == [each["steps"][1:2] for each in whole]
+    assert client.get("/api/v1/series/a/forecasts?step=99&format=csv").text.count("\n") == 1
+
+
+def test_a_table_of_panels_has_a_column_for_every_state(client, lived):
+    heading = client.get("/api/v1/panels?format=csv").text.splitlines()[0]
+    assert set(get_args(Status)) <= set(heading.split(","))
+
+
+@pytest.mark.parametrize("path", ["forecasts", "forecasts/latest"])
+def test_a_table_of_forecasts_tells_the_state_and_its_reason(client, lived, clock, path):
+    clock.advance(days=9)
+    for line in client.get(f"/api/v1/series/a/{path}?format=csv").text.splitlines()[1:]:
+        assert line.split(",")[-2] == "expired"
+        assert line.split(",")[-1].startswith("the forecast expired at")
+
+
+@pytest.mark.parametrize("path", ["series?format=csv", "series/a?format=csv", "series/a/observations"])
+def test_a_moment_alone_makes_no_other_answer(client, lived, clock, path):
+    etag = client.get(f"/api/v1/{path}").headers["etag"]
+    clock.advance(seconds=2)
+    assert client.get(f"/api/v1/{path}", headers={"If-None-Match": etag}).status_code == 304
 
 
 def test_where_a_list_goes_on_is_in_a_header_too(client, many):
