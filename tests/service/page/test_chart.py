@@ -97,6 +97,12 @@ def test_what_is_drawn_has_its_name_in_the_legend(hall):
     expect(legend(hall)).to_contain_text("forecasts as issued")
 
 
+def test_of_the_past_forecasts_only_the_step_that_is_chosen_is_asked_for(hall):
+    with hall.expect_response(lambda answer: "/forecasts?step=24&" in answer.url) as answered:
+        hall.get_by_label(PAST).select_option("24")
+    assert [step["step"] for made in answered.value.json()["forecasts"] for step in made["steps"]] == [24] * 60
+
+
 def test_where_none_was_made_so_long_before_it_says_so(visit, live):
     live("hall", forecasts=5)
     page = visit.go("#/series/hall")
