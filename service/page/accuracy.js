@@ -4,8 +4,8 @@ import { get, pathOf } from "./api.js";
 import { Chart } from "./chart.js";
 import { el, replace } from "./dom.js";
 import { noticeOf } from "./notice.js";
-import { count, number, percent } from "./numbers.js";
-import { choice, details, table } from "./table.js";
+import { count, levelTold, percent, ratio, ticks, whole } from "./numbers.js";
+import { choice, details, Table } from "./table.js";
 
 const WINDOWS = [
   ["7d", "7 days"],
@@ -15,12 +15,12 @@ const WINDOWS = [
 const WORDS = { "7d": "of the last 7 days", "30d": "of the last 30 days", all: "of all time" };
 
 export class Accuracy {
-  constructor(name) {
-    Object.assign(this, { name, window: "7d" });
+  constructor(name, numbers) {
+    Object.assign(this, { name, numbers, window: "7d" });
     this.generation = 0; // of what is wanted: answers to older questions are thrown away
     const step = (x) => `step ${x}`;
-    this.errors = new Chart(220, step);
-    this.coverage = new Chart(220, step, (value) => (value === undefined ? "–" : percent(value)));
+    this.errors = new Chart(220, step, (value) => numbers.tell(value));
+    this.coverage = new Chart(220, step, percent, percentTicks);
     this.summary = el("p", {});
     this.body = el(
       "div",
@@ -28,7 +28,8 @@ export class Accuracy {
       figure("Mean absolute error by step", this.errors),
       figure("Coverage by step", this.coverage),
     );
-    this.table = el("div", {});
+    this.table = new Table();
+    this.details = details("By step as a table", this.table.element);
     this.message = el("div", {});
     this.element = el(
       "section",
@@ -42,7 +43,7 @@ export class Accuracy {
       this.message,
       this.summary,
       this.body,
-      this.table,
+      this.details,
     );
   }
 
@@ -72,8 +73,9 @@ export class Accuracy {
 
   draw(score) {
     const steps = score.by_step ?? [];
-    this.body.hidden = this.table.hidden = steps.length === 0;
-    replace(this.summary, told(score, WORDS[this.window]));
+    const { numbers } = this;
+    this.body.hidden = this.details.hidden = steps.length === 0;
+    replace(this.summary, told(score, WORDS[this.window], this.numbers));
     if (!steps.length) return;
     const levels = Object.keys(score.coverage ?? {}).sort((a, b) => a - b);
     const x = steps.map(({ step }) => step);
@@ -84,39 +86,43 @@ export class Accuracy {
         { name: "naive", kind: "naive", of: "naive", dots: true, values: steps.map(({ naive_mae }) => naive_mae) },
       ],
       low: 0,
-      label: `Chart of the mean absolute error by step. Step ${x[0]}: ${number(steps[0].mae)}, the naive's ${number(steps[0].naive_mae)}; step ${x.at(-1)}: ${number(steps.at(-1).mae)}, the naive's ${number(steps.at(-1).naive_mae)}. The table below holds the numbers.`,
+      least: numbers.least,
+      label: `Chart of the mean absolute error by step. Step ${x[0]}: ${numbers.tell(steps[0].mae)}, the naive's ${numbers.tell(steps[0].naive_mae)}; step ${x.at(-1)}: ${numbers.tell(steps.at(-1).mae)}, the naive's ${numbers.tell(steps.at(-1).naive_mae)}. The table below holds the numbers.`,
     });
     this.coverage.draw({
       x,
       lines: levels.flatMap((level, n) => {
         const of = n ? "wide" : "narrow";
         return [
-          { name: `${level} %`, kind: of, of, dots: true, values: steps.map(({ coverage }) => coverage?.[level]) },
+          { name: levelTold(level), kind: of, of, dots: true, values: steps.map(({ coverage }) => coverage?.[level]) },
           { kind: "nominal", of, values: x.map(() => level / 100) },
         ];
       }),
-      label: `Chart of the coverage by step, beside the level as a dotted line. ${levels.map((level) => `${level} %: ${percent(score.coverage[level], 1)} over all steps`).join("; ")}. The table below holds the numbers.`,
+      marks: [{ name: "nominal: what the level promises", of: "nominal" }],
+      label: `Chart of the coverage by step, beside the level as a dotted line. ${levels.map((level) => `${levelTold(level)}: ${percent(score.coverage[level], 1)} over all steps`).join("; ")}. The table below holds the numbers.`,
     });
     this.tell(steps, levels);
   }
 
   tell(steps, levels) {
-    const isOpen = this.table.querySelector("details")?.open ?? false;
     const columns = [
       ["step", (s) => String(s.step), "n"],
-      ["scored", (s) => s.scored.toLocaleString("en-GB"), "n"],
-      ["error", (s) => number(s.mae), "n"],
-      ["naive", (s) => number(s.naive_mae), "n"],
+      ["scored", (s) => whole(s.scored), "n"],
+      ["error", (s) => this.numbers.tell(s.mae), "n"],
+      ["naive", (s) => this.numbers.tell(s.naive_mae), "n"],
       ["better by", (s) => percent(s.skill), "n"],
-      ["MASE", (s) => number(s.mase), "n"],
-      ...levels.map((level) => [`in ${level} %`, (s) => percent(s.coverage?.[level], 1), "n"]),
+      ["MASE", (s) => ratio(s.mase), "n"],
+      ...levels.map((level) => [`in ${levelTold(level)}`, (s) => percent(s.coverage?.[level], 1), "n"]),
     ];
-    replace(
-      this.table,
-      details("By step as a table", table(`Errors and coverage by step, ${WORDS[this.window]}`, columns, steps)),
-    );
-    this.table.firstChild.open = isOpen;
+    this.table.fill(`Errors and coverage by step, ${WORDS[this.window]}`, columns, steps);
   }
+}
+
+function percentTicks(shares, step) {
+  return ticks(
+    shares.map((share) => 100 * share),
+    100 * step,
+  ).map(levelTold);
 }
 
 function figure(title, chart) {
@@ -124,7 +130,7 @@ function figure(title, chart) {
 }
 
 /** The figures over all steps, in sentences. */
-function told(score, when) {
+function told(score, when, numbers) {
   if (!score.scored_steps) {
     const waiting = score.pending_steps
       ? ` ${count(score.pending_steps, "step")} wait for what will have happened.`
@@ -134,9 +140,9 @@ function told(score, when) {
   const { mae, naive_mae: naive, skill, coverage } = score;
   const held = Object.keys(coverage ?? {})
     .sort((a, b) => a - b)
-    .map((level) => `the ${level} % intervals held ${percent(coverage[level], 1)}`);
+    .map((level) => `the ${levelTold(level)} intervals held ${percent(coverage[level], 1)}`);
   return [
-    `${count(score.scored_steps, "step")} ${when}: mean absolute error ${number(mae)}, the naive forecast's ${number(naive)}`,
+    `${count(score.scored_steps, "step")} ${when}: mean absolute error ${numbers.tell(mae)}, the naive forecast's ${numbers.tell(naive)}`,
     skill === null
       ? ". "
       : skill === 0

@@ -1,12 +1,13 @@
 // A series at a glance.
 
 import { el, replace, setText } from "./dom.js";
-import { levelsOf, number, span } from "./numbers.js";
+import { levelsOf, levelTold, Numbers } from "./numbers.js";
 import { spark } from "./spark.js";
 import { badge, setBadge } from "./states.js";
 import { duration, Times } from "./time.js";
 
 const HISTORY = 60;
+const ARROWS = { 1: "↗", 0: "→", "-1": "↘" };
 
 export class Card {
   constructor(series) {
@@ -41,6 +42,13 @@ export class Card {
     this.tellText();
     this.isDrawn = false;
     if (this.isVisible) this.draw();
+  }
+
+  /** The series at a glance, as it is now. */
+  get glance() {
+    return this.observedEnd === null
+      ? this.series
+      : { ...this.series, data_age_s: (Date.now() - this.observedEnd) / 1000 };
   }
 
   /** Show what an event told, as far as it goes. True where the rest should be asked for. */
@@ -90,36 +98,40 @@ export class Card {
 
   tellText() {
     const { newest, next, status, reason } = this.series;
+    this.numbers = new Numbers(this.series);
     setBadge(this.badge, status);
-    setText(this.value, newest ? number(newest.value) : "–");
+    setText(this.value, newest ? this.numbers.tell(newest.value) : "–");
     this.value.title = newest ? `${newest.value} at ${this.times.tell(newest.ts)}` : "";
     setText(this.age, newest ? "" : "nothing yet");
     this.tick();
     this.element.classList.toggle("is-fresh", status === "fresh");
-    setText(this.reason, status === "fresh" ? "" : reason);
-    this.reason.title = reason;
-    this.tellNext(next);
+    const why = this.times.within(reason);
+    setText(this.reason, status === "fresh" ? "" : why);
+    this.reason.title = why;
+    this.tellNext(newest, next);
   }
 
-  tellNext(next) {
+  tellNext(newest, next) {
     if (!next) return setText(this.next, "no forecast");
     const [level] = levelsOf(next);
+    const change = newest && this.numbers.change(newest.value, next.mean);
     replace(
       this.next,
       el(
         "p",
         {},
         "next ",
-        el("strong", {}, number(next.mean)),
-        el("span", { class: "quiet" }, ` ${this.times.brief(next.target_ts)}`),
+        el("strong", {}, this.numbers.tell(next.mean)),
+        change && el("span", {}, " ", el("span", { "aria-hidden": "true" }, ARROWS[change.sign]), ` ${change.told}`),
+        el("span", { class: "quiet" }, `, ${this.times.brief(next.target_ts)}`),
       ),
-      level && el("p", { class: "quiet" }, `${level} %: ${span(next.intervals[level])}`),
+      level && el("p", { class: "quiet" }, `${levelTold(level)}: ${this.numbers.span(next.intervals[level])}`),
     );
   }
 
   draw() {
     this.isDrawn = true;
-    const drawn = spark(this.series);
+    const drawn = spark(this.series, this.numbers);
     if (drawn) this.chart.replaceChildren(drawn);
     else this.chart.replaceChildren(el("p", { class: "quiet" }, "nothing to draw yet"));
   }

@@ -1,7 +1,7 @@
 // The large charts, by uPlot: colours from the style sheet, a legend that tells the values under the pointer.
 
 import { el, replace, setText } from "./dom.js";
-import { number } from "./numbers.js";
+import { ticks } from "./numbers.js";
 
 const { uPlot } = window;
 const DAY = 86_400;
@@ -16,12 +16,11 @@ const LINES = {
   edge: { width: 0 },
 };
 
-const probe = el("i", { hidden: true });
+const probe = el("i", { class: "probe", hidden: true });
 document.body.append(probe);
 const charts = new Set();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
-  charts.forEach((chart) => chart.plot?.redraw()),
-);
+for (const medium of ["(prefers-color-scheme: dark)", "print"])
+  matchMedia(medium).addEventListener("change", () => charts.forEach((chart) => chart.plot?.redraw()));
 
 /** A colour of the style sheet, as it is now. */
 export function colour(name) {
@@ -30,12 +29,12 @@ export function colour(name) {
 }
 
 export class Chart {
-  /** height in pixels; tellX(x): a time or a step in words. */
-  constructor(height, tellX, tellY = number) {
-    Object.assign(this, { height, tellX, tellY, plot: null });
+  /** height in pixels; tellX(x): a time or a step in words; tellY(y): a value; tellTicks(values, step): of its axis. */
+  constructor(height, tellX, tellY, tellTicks = ticks) {
+    Object.assign(this, { height, tellX, tellY, tellTicks, plot: null });
     this.canvas = el("div", { class: "plot", role: "img", "aria-label": "nothing drawn yet" });
     this.legend = el("ul", { class: "legend" });
-    this.element = el("div", { class: "big-chart" }, this.legend, this.canvas);
+    this.element = el("div", { class: "big-chart" }, this.canvas, this.legend);
     this.resizing = new ResizeObserver(() => this.resize());
     this.resizing.observe(this.canvas);
     charts.add(this);
@@ -44,20 +43,23 @@ export class Chart {
   /**
    * Draw lines over x: each {name, kind, values, of, dots, isClipped}, `of` being the name of the colour; one without a
    * name has no place in the legend; one that isClipped is cut off at the edge before it flattens the others.
-   * bands: [upper line, lower line, colour]. zone: of times; without one x are numbers. over(plot): draws more.
+   * bands: [upper line, lower line, colour]. zone: of times; without one x are numbers. over(plot): draws more, `marks`
+   * naming it in the legend: {name, of}. low: where the chart begins; least: what it is high at least.
    */
-  draw({ x, lines, bands = [], zone = null, label, over = null, low = null }) {
+  draw({ x, lines, bands = [], zone = null, label, over = null, marks = [], low = null, least = 0 }) {
     this.canvas.setAttribute("aria-label", label);
-    Object.assign(this, { lines, over });
+    Object.assign(this, { lines, marks, over, least });
     const data = [x, ...lines.map((line) => line.values)];
-    const shape = JSON.stringify([lines.map(({ name, kind, of }) => [name, kind, of]), bands, zone, low]);
+    const shape = JSON.stringify([lines.map(({ kind, of }) => [kind, of]), bands, zone, low]);
     if (this.plot && shape === this.shape) {
       this.plot.setData(data, !this.isZoomed);
+      if (this.isZoomed) this.plot.redraw(); // setData does, only where it sets the scales
     } else {
+      const { min, max } = this.plot?.scales.x ?? {};
       this.plot?.destroy();
       this.shape = shape;
       this.plot = new uPlot(this.options(lines, bands, zone, low), data, this.canvas);
-      this.isZoomed = false;
+      if (this.isZoomed) this.plot.setScale("x", { min, max });
     }
     this.tellLegend();
   }
@@ -83,7 +85,11 @@ export class Chart {
       padding: [10, 24, 0, 0],
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone === "UTC" ? "Etc/UTC" : (zone ?? "Etc/UTC")),
       legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, hover: { skip: [] } },
+      cursor: {
+        y: false,
+        points: { size: (_plot, i) => (lines[i - 1].kind === "edge" ? 0 : 7) },
+        dataIdx: (_plot, _line, i) => i, // not the nearest that has a value
+      },
       scales: { x: { time: zone !== null }, y: { range: (plot, min, max) => this.range(plot, min, max, low) } },
       axes: [
         {
@@ -94,7 +100,7 @@ export class Chart {
         },
         {
           ...axis,
-          values: (plot, splits) => splits.map(this.tellY),
+          values: (plot, splits, _axis, _space, step) => this.tellTicks(splits, step),
           size: (plot, values) => 18 + 7 * Math.max(3, ...(values ?? []).map((v) => v.length)),
         },
       ],
@@ -118,8 +124,9 @@ export class Chart {
       .flatMap(({ values }) => values.slice(first, last + 1))
       .filter(Number.isFinite);
     const most = max - min || Math.abs(max) || 1; // as much again above, and below: more would flatten the rest
-    const from = Math.max(min - most, Math.min(min, ...ends));
-    const to = Math.min(max + most, Math.max(max, ...ends));
+    let from = Math.max(min - most, Math.min(min, ...ends));
+    let to = Math.min(max + most, Math.max(max, ...ends));
+    if (to - from < this.least) from = to = (from + to) / 2;
     const room = 0.06 * (to - from || Math.abs(to) || 1);
     return [low ?? from - room, to + room];
   }
@@ -145,7 +152,7 @@ export class Chart {
   tellLegend() {
     const i = this.plot?.cursor.idx ?? null;
     const isOver = i !== null && this.plot.cursor.left >= 0;
-    const named = this.lines.filter((line) => line.name);
+    const named = [...this.lines.filter((line) => line.name), ...this.marks];
     const key = named.map((line) => line.name).join();
     if (this.legend.dataset.key !== key) {
       this.legend.dataset.key = key;
@@ -166,9 +173,11 @@ export class Chart {
     }
     const [at, ...items] = this.legend.children;
     setText(at, isOver ? this.tellX(this.plot.data[0][i]) : "");
-    items.forEach((item, n) =>
-      setText(item.lastChild, isOver ? (named[n].tell?.(i) ?? this.tellY(named[n].values[i])) : ""),
-    );
+    items.forEach((item, n) => setText(item.lastChild, isOver && named[n].values ? this.told(named[n], i) : ""));
+  }
+
+  told(line, i) {
+    return line.tell?.(i) ?? this.tellY(line.values[i]);
   }
 }
 

@@ -17,6 +17,12 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat().filter(isThere));
 }
 
+/** Likewise, where they tell something else: what is there is not read out again, nor lost to who marks it. */
+export function retell(parent, ...children) {
+  const told = el("div", {}, ...children);
+  if (told.textContent !== parent.textContent) parent.replaceChildren(...told.childNodes);
+}
+
 /** Set the text where it differs, so that nothing is drawn again for nothing. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

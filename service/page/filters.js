@@ -1,6 +1,7 @@
 // What of the overview is wanted: a search in the names, and a state, with counts.
 
 import { el, setText } from "./dom.js";
+import { whole } from "./numbers.js";
 import { STATES, wordOf } from "./states.js";
 
 const SETTLED = 200; // milliseconds without another key
@@ -20,11 +21,13 @@ export class Filters {
       oninput: () => this.typed(),
       onkeydown: (event) => this.key(event),
     });
+    this.found = el("p", { class: "found quiet", role: "status" });
     this.states = el("div", { class: "states", role: "group", "aria-label": "Show series in state" });
     this.element = el(
       "div",
       { class: "filters" },
       el("div", { class: "search" }, this.field, el("kbd", { "aria-hidden": "true" }, "/")),
+      this.found,
       this.states,
     );
     this.button(null);
@@ -51,6 +54,11 @@ export class Filters {
     this.choose(null);
   }
 
+  /** Tell how many series are like what is wanted, of which there may be more. */
+  tellFound(n, hasMore) {
+    setText(this.found, this.isOn ? `${hasMore ? "more than " : ""}${whole(n)} found` : "");
+  }
+
   /** Tell how many series are in each state. */
   tell(counts) {
     const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
@@ -65,7 +73,7 @@ export class Filters {
 
   label(status, n) {
     const button = this.buttons.get(status) ?? this.button(status);
-    setText(button.lastChild, ` ${n.toLocaleString("en-GB")}`);
+    setText(button.lastChild, ` ${whole(n)}`);
     button.hidden = n === 0 && status !== null && status !== this.status;
   }
 
@@ -78,7 +86,7 @@ export class Filters {
         "aria-pressed": String(status === this.status),
         onclick: () => this.choose(status),
       },
-      status && el("span", { "aria-hidden": "true" }, `${STATES[status]?.sign ?? "?"} `),
+      status && el("span", { class: "sign", "aria-hidden": "true" }, `${STATES[status]?.sign ?? "?"} `),
       status === null ? "all" : wordOf(status),
       el("span", { class: "count" }),
     );

@@ -1,11 +1,11 @@
 // The page: shows the overview or a series, hands them what the stream tells, and says whether it is live.
 
 import { request } from "./api.js";
-import { el, replace, setText } from "./dom.js";
+import { el, replace, retell, setText } from "./dom.js";
 import { Overview } from "./overview.js";
 import { SeriesPage } from "./series.js";
 import { Stream } from "./stream.js";
-import { clock, ZONE } from "./time.js";
+import { moment, ZONE } from "./time.js";
 
 const FIRST = 300; // milliseconds that the stream has to open, so that nothing happens between it and the first answer
 const READY_EVERY = 60_000;
@@ -28,21 +28,26 @@ const stream = new Stream(
 function show() {
   const { name, wanted } = route();
   const isFirst = view === null;
+  const left = view?.name; // the series, where it was one
   if (view === overview) scrolled = scrollY;
   view?.leave?.();
-  if (name !== null) view = new SeriesPage(name, back);
-  else view = overview ??= new Overview(keepWanted);
-  document.title = view.title;
+  if (name !== null) view = new SeriesPage(name, back, overview?.cards.get(name)?.glance);
+  else view = overview ??= new Overview(keepWanted, tellTitle);
+  tellTitle();
   main.replaceChildren(view.element);
   if (view === overview && !isFirst) scrollTo(0, scrolled);
   else scrollTo(0, 0);
   if (isSearching) overview.filters.field.focus();
-  else if (!isFirst) view.element.querySelector("h1").focus({ preventScroll: true });
+  else if (!isFirst) (view.linkTo?.(left) ?? view.element.querySelector("h1")).focus({ preventScroll: true });
   isSearching = false;
   if (view === overview) {
     back = location.hash || "#/";
     overview.want(wanted);
   } else view.reload();
+}
+
+function tellTitle() {
+  document.title = view.title;
 }
 
 /** What the address asks for: a series, or the overview as it is wanted. */
@@ -81,7 +86,7 @@ function tellLive(state) {
   const words = {
     live: "live",
     reconnecting: "reconnecting …",
-    gone: `the daemon does not answer since ${clock(state.since)}`,
+    gone: `the daemon does not answer since ${moment(state.since)}`,
     refused: `no live updates: ${state.message}`,
   };
   live.className = `live is-${state.kind}`;
@@ -89,10 +94,10 @@ function tellLive(state) {
   const isGone = state.kind === "gone";
   document.body.classList.toggle("is-gone", isGone);
   const isTold = alert.firstChild?.dataset?.kind === "gone";
-  if (isGone && !isTold)
+  if (isGone)
     tellAlert(
       "gone",
-      `The daemon does not answer since ${clock(state.since)}. What you see is from then. `,
+      `The daemon does not answer since ${moment(state.since)}. What you see is from then. `,
       "rollcast run",
       " starts it; its log says why it ended.",
     );
@@ -121,7 +126,7 @@ async function tellReady() {
 }
 
 function tellAlert(kind, before, command = null, after = "") {
-  replace(alert, el("p", { class: "notice", "data-kind": kind }, before, command && el("code", {}, command), after));
+  retell(alert, el("p", { class: "notice", "data-kind": kind }, before, command && el("code", {}, command), after));
 }
 
 function keys(event) {

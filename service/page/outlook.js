@@ -2,59 +2,67 @@
 
 import { get, pathOf } from "./api.js";
 import { Chart } from "./chart.js";
-import { el, replace } from "./dom.js";
+import { el, replace, setText } from "./dom.js";
+import { linesOf } from "./lines.js";
 import { noticeOf } from "./notice.js";
-import { levelsOf, number, span } from "./numbers.js";
+import { count, levelsOf, levelTold } from "./numbers.js";
 import { drawCutoff, drawWhole } from "./overlay.js";
-import { fanOf, joined, observedOf, pastOf } from "./points.js";
-import { choice, details, table } from "./table.js";
+import { fanOf, joined, madeBefore, observedOf, pastOf, wholeOf } from "./points.js";
+import { Readings } from "./readings.js";
+import { choice } from "./table.js";
 import { duration } from "./time.js";
 
 const POINTS = 2000;
-const STEPS_ASKED = 6000; // of past forecasts, all in all
-const ROWS = 30;
+const MOST = 1000; // past forecasts of an answer
+const STEPS_ASKED = 6000; // of past forecasts as a whole, all in all
 
 export class Outlook {
-  /** series: at a glance; times: how its times are told. */
-  constructor(series, times) {
+  /** series: at a glance; times, numbers: how its times and numbers are told. */
+  constructor(series, times, numbers) {
     const { horizon } = series;
-    Object.assign(this, { series, times, observations: [], past: [], ahead: "1" });
+    Object.assign(this, { series, times, numbers, observations: [], ahead: "1" });
+    this.past = null; // the past forecasts that were asked for: {ahead, forecasts, isCut}
     this.generation = 0; // of what is wanted: answers to older questions are thrown away
     this.shortest = Math.max(120, 6 * horizon); // steps
     this.steps = this.shortest;
-    this.chart = new Chart(380, (x) => times.tell(x * 1000));
+    this.chart = new Chart(
+      380,
+      (x) => times.tell(x * 1000),
+      (y) => numbers.tell(y),
+    );
+    this.readings = new Readings(series.name, times, numbers);
     this.message = el("div", {});
-    this.tables = el("div", {});
+    this.none = el("p", { class: "quiet" }); // why nothing is drawn
+    this.lacks = el("p", { class: "quiet lacks" }); // what is not drawn of what was chosen
+    this.hint = el("p", { class: "quiet hint" }, "Drag across the chart to look closer, double-click to go back.");
     const spans = [1, 5, 25].map((n) => [n * this.shortest, duration(n * this.shortest * times.seconds)]);
     const earlier = [...new Set([1, Math.ceil(horizon / 2), horizon])].map((n) => [
       String(n),
-      n === 1 ? "1 step before" : `${n} steps before`,
+      `${count(n, "step")} before`,
     ]);
+    this.choices = el(
+      "div",
+      { class: "choices" },
+      choice(
+        "show",
+        [...spans, ["all", "everything"]].map(([n, words]) => [String(n), words]),
+        String(this.steps),
+        (value) => this.show(value),
+      ),
+      choice("past forecasts", [...earlier, ["whole", "whole, as issued"], ["none", "none"]], this.ahead, (value) =>
+        this.lay(value),
+      ),
+    );
     this.element = el(
       "section",
       { "aria-labelledby": "outlook" },
-      el(
-        "div",
-        { class: "row" },
-        el("h2", { id: "outlook" }, "Observed and forecast"),
-        el(
-          "div",
-          { class: "choices" },
-          choice(
-            "show",
-            [...spans, ["all", "everything"]].map(([n, words]) => [String(n), words]),
-            String(this.steps),
-            (value) => this.show(value),
-          ),
-          choice("past forecasts", [...earlier, ["whole", "whole, as issued"], ["none", "none"]], this.ahead, (value) =>
-            this.lay(value),
-          ),
-        ),
-      ),
+      el("div", { class: "row" }, el("h2", { id: "outlook" }, "Observed and forecast"), this.choices),
       this.message,
+      this.none,
       this.chart.element,
-      el("p", { class: "quiet hint" }, "Drag across the chart to look closer, double-click to go back."),
-      this.tables,
+      this.lacks,
+      this.hint,
+      this.readings.element,
     );
   }
 
@@ -72,9 +80,9 @@ export class Outlook {
       Object.assign(this, { latest, observations: observed, hasFailed: false });
       replace(this.message);
       this.draw();
-      const { forecasts } = await get(pathOf(this.series.name, "/forecasts"), { limit: this.forecastsAsked });
+      const past = await this.askPast();
       if (!isCurrent()) return;
-      this.past = forecasts;
+      this.past = past;
       this.draw();
     } catch (error) {
       if (!isCurrent()) return;
@@ -90,15 +98,17 @@ export class Outlook {
     this.series = series;
     if (this.hasFailed || this.isLoading) return this.load();
     const { generation } = this;
-    const newest = this.past[0]?.issued_at ?? null;
+    const known = this.past.forecasts;
     const [latest, past, observed] = await Promise.all([
       get(pathOf(series.name, "/forecasts/latest")),
-      get(pathOf(series.name, "/forecasts"), { limit: this.forecastsAsked, issued_after: newest }),
+      this.askPast(known[0]?.issued_at),
       this.askObservations(),
     ]);
     if (generation !== this.generation) return;
+    const all = [...past.forecasts, ...known];
+    const isCut = this.past.isCut || past.isCut || all.length > this.mostPast;
+    this.past = { ...past, forecasts: all.slice(0, this.mostPast), isCut };
     Object.assign(this, { latest, observations: observed });
-    this.past = [...past.forecasts, ...this.past].slice(0, this.forecastsAsked);
     this.draw();
   }
 
@@ -107,9 +117,24 @@ export class Outlook {
     this.chart.leave();
   }
 
-  get forecastsAsked() {
-    const most = Math.min(1000, Math.max(10, Math.floor(STEPS_ASKED / this.series.horizon)));
-    return this.steps === null ? most : Math.min(most, this.steps);
+  /** Of past forecasts: twice as many as there are steps, for one may have been made again; but of whole ones few. */
+  get mostPast() {
+    const { horizon } = this.series;
+    const steps = this.steps ?? Infinity;
+    if (this.ahead !== "whole") return Math.min(MOST, 2 * (steps + Number(this.ahead)));
+    return Math.min(MOST, steps + horizon, Math.max(10, Math.floor(STEPS_ASKED / horizon)));
+  }
+
+  /** The newest of the past forecasts that were chosen: as a whole, or one step of each. */
+  async askPast(after = null) {
+    const { ahead } = this;
+    if (ahead === "none") return { ahead, forecasts: [], isCut: false };
+    const { forecasts, next } = await get(pathOf(this.series.name, "/forecasts"), {
+      step: ahead === "whole" ? null : ahead,
+      limit: this.mostPast,
+      issued_after: after,
+    });
+    return { ahead, forecasts, isCut: next !== null };
   }
 
   async askObservations() {
@@ -130,143 +155,65 @@ export class Outlook {
 
   lay(value) {
     this.ahead = value;
-    if (this.latest) this.draw();
+    this.load();
   }
 
   draw() {
-    const { latest, past, observations, ahead } = this;
+    const { latest, past, observations, numbers } = this;
     const [from, to] = [observations[0], observations.at(-1)].map((o) => (o ? Date.parse(o.ts) / 1000 : NaN));
     const levels = levelsOf(latest.steps[0]);
     const observed = observedOf(observations, POINTS);
-    const fan = fanOf(latest, levels, observed);
-    const step = Number(ahead);
-    const before = step ? pastOf(past, step, from, to) : null;
-    const { x, lines: values } = joined([observed, ...fan, ...(before ?? [])]);
-    const { lines, bands } = this.linesOf(values, levels, before !== null && before[0].length > 0, x);
-    const earlier = past.filter(({ issued_at }) => issued_at !== latest.issued_at);
+    const step = Number(past?.ahead) || null;
+    const before = step && pastOf(past.forecasts, step, from, to);
+    const isOver = before !== null && before[0].length > 0;
+    const earlier = past?.forecasts.filter(({ issued_at }) => issued_at !== latest.issued_at);
+    const whole = past?.ahead === "whole" ? wholeOf(earlier, from) : null;
+    const { x, lines: values } = joined([observed, ...fanOf(latest, levels, observed), ...(isOver ? before : [])]);
     const cutoff = latest.cutoff && Date.parse(latest.cutoff) / 1000;
+    const { lines, bands } = linesOf(values, levels, isOver ? step : null, (i) => x[i] > cutoff, numbers);
+    const isEmpty = x.length < 2;
+    this.chart.element.hidden = this.choices.hidden = this.hint.hidden = isEmpty;
+    setText(this.none, !isEmpty ? "" : observations.length ? "Too little to draw yet." : "Nothing observed yet.");
     this.chart.draw({
       x,
       lines,
       bands,
+      least: numbers.least,
       zone: this.times.zone(this.series.newest?.ts ?? latest.cutoff ?? 0),
       label: this.told(levels),
       over: (plot) => {
         if (cutoff) drawCutoff(plot, cutoff);
-        if (ahead === "whole") drawWhole(plot, earlier, from);
+        if (whole) drawWhole(plot, whole.drawn);
       },
+      marks: whole?.drawn.length ? [{ name: "forecasts as issued", of: "past" }] : [],
     });
-    this.chart.element.hidden = x.length < 2;
-    this.tell(levels);
+    setText(this.lacks, past && !isEmpty ? this.lacking(step, isOver ? before[0] : [], whole, from) : "");
+    const told = whole ? 1 : step;
+    this.readings.tell(latest.steps, observations, told && madeBefore(past.forecasts, told), told);
   }
 
-  /** Lines and bands, in the order of `values`: observed, mean, upper and lower of each level; the past likewise. */
-  linesOf(values, levels, hasPast, x) {
-    const fanAt = (i) => (x[i] * 1000 > Date.parse(this.latest.cutoff) ? undefined : "–");
-    const told = (upper, lower) => (i) =>
-      values[upper][i] === undefined ? "–" : (fanAt(i) ?? span([values[lower][i], values[upper][i]]));
-    const lines = [
-      { name: "observed", kind: "observed", of: "observed", values: values[0] },
-      { name: "forecast", kind: "ahead", of: "ahead", values: values[1], tell: (i) => fanAt(i) },
-    ];
-    const bands = [];
-    levels.forEach((level, n) => {
-      const upper = lines.length;
-      lines.push({
-        name: `${level} %`,
-        kind: "edge",
-        of: "ahead",
-        swatch: `band-${n + 1}`,
-        values: values[upper],
-        tell: told(upper, upper + 1),
-        isClipped: n > 0,
-      });
-      lines.push({ kind: "edge", of: "ahead", values: values[upper + 1], isClipped: n > 0 });
-      bands.unshift([upper, upper + 1, `band-${n + 1}`]);
-    });
-    if (hasPast) {
-      const first = lines.length;
-      lines.push({
-        name: `forecast ${this.ahead === "1" ? "1 step" : `${this.ahead} steps`} before`,
-        kind: "past",
-        of: "past",
-        values: values[first],
-      });
-      if (values.length > first + 2) {
-        const [upper, lower] = [first + 1, first + 2];
-        lines.push({
-          name: `its ${levels[0]} %`,
-          kind: "edge",
-          of: "past",
-          swatch: "past-band",
-          values: values[upper],
-          tell: (i) => (values[upper][i] === undefined ? "–" : span([values[lower][i], values[upper][i]])),
-        });
-        lines.push({ kind: "edge", of: "past", values: values[lower] });
-        bands.unshift([upper, lower, "past-band"]);
-      }
-    }
-    return { lines, bands };
+  /** What is not drawn of what was chosen, in words. */
+  lacking(step, points, whole, from) {
+    const { forecasts, isCut } = this.past;
+    if (whole && !whole.seen.length) return "No earlier forecast speaks of these times.";
+    if (
+      whole &&
+      (whole.drawn.length < whole.seen.length || (isCut && Date.parse(forecasts.at(-1).issued_at) > 1000 * from))
+    )
+      return `${whole.drawn.length} of the newest ${count(whole.seen.length, "forecast")} are drawn.`;
+    if (!step || !this.observations.length) return "";
+    if (!points.length) return `None was made ${count(step, "step")} before any of these times.`;
+    return isCut && points[0][0] > from ? `Only the newest ${count(forecasts.length, "forecast")} are drawn.` : "";
   }
 
   told(levels) {
-    const { latest, observations, times } = this;
+    const { latest, observations, times, numbers } = this;
     const seen = observations.length
-      ? `Observed from ${times.tell(observations[0].ts)} to ${times.tell(observations.at(-1).ts)}, the last value ${number(observations.at(-1).value)}.`
+      ? `Observed from ${times.tell(observations[0].ts)} to ${times.tell(observations.at(-1).ts)}, the last value ${numbers.tell(observations.at(-1).value)}.`
       : "Nothing observed yet.";
     const [first, last] = [latest.steps[0], latest.steps.at(-1)];
     if (!first) return `Chart of ${this.series.name}. ${seen} No forecast.`;
-    const band = levels.length ? `, ${levels[0]} % between ${span(last.intervals[levels[0]])}` : "";
-    return `Chart of ${this.series.name}. ${seen} Forecast for ${times.tell(first.target_ts)}: ${number(first.mean)}; for ${times.tell(last.target_ts)}: ${number(last.mean)}${band}. The tables below hold the numbers.`;
-  }
-
-  tell(levels) {
-    const { latest, times } = this;
-    const isOpen = [...this.tables.querySelectorAll("details")].map((each) => each.open);
-    const interval = (level) => [`${level} %`, (s) => span(s.intervals[level]), "n"];
-    const next = table(
-      `Forecast of ${this.series.name}`,
-      [
-        ["time", (s) => times.tell(s.target_ts)],
-        ["step", (s) => String(s.step), "n"],
-        ["mean", (s) => number(s.mean), "n"],
-        ...levels.map(interval),
-        ["naive", (s) => number(s.naive), "n"],
-      ],
-      latest.steps,
-    );
-    replace(
-      this.tables,
-      latest.steps.length > 0 && details("The forecast as a table", next),
-      this.observations.length > 0 &&
-        details("What was observed, and what was forecast, as a table", this.observedTable(levels)),
-    );
-    [...this.tables.children].forEach((each, i) => (each.open = isOpen[i] ?? false));
-  }
-
-  observedTable(levels) {
-    const step = Number(this.ahead) || 1;
-    const made = new Map();
-    for (const { steps } of this.past.toReversed())
-      if (steps[step - 1]) made.set(steps[step - 1].target_ts, steps[step - 1]);
-    const of = (o, tell) => (made.has(o.ts) ? tell(made.get(o.ts)) : "–");
-    const rows = this.observations.slice(-ROWS).toReversed();
-    return table(
-      `The last ${rows.length} observations of ${this.series.name}`,
-      [
-        ["time", (o) => this.times.tell(o.ts)],
-        ["observed", (o) => number(o.value), "n"],
-        [`forecast ${step === 1 ? "1 step" : `${step} steps`} before`, (o) => of(o, (s) => number(s.mean)), "n"],
-        ["error", (o) => of(o, (s) => number(o.value - s.mean)), "n"],
-        ...levels
-          .slice(0, 1)
-          .map((level) => [
-            `${level} %`,
-            (o) => of(o, (s) => (s.intervals[level] ? span(s.intervals[level]) : "–")),
-            "n",
-          ]),
-      ],
-      rows,
-    );
+    const band = levels.length ? `, ${levelTold(levels[0])} between ${numbers.span(last.intervals[levels[0]])}` : "";
+    return `Chart of ${this.series.name}. ${seen} Forecast for ${times.tell(first.target_ts)}: ${numbers.tell(first.mean)}; for ${times.tell(last.target_ts)}: ${numbers.tell(last.mean)}${band}. The tables below hold the numbers.`;
   }
 }

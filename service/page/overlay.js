@@ -2,8 +2,6 @@
 
 import { colour } from "./chart.js";
 
-const LINES_DRAWN = 40; // of past forecasts
-
 /** Where the latest forecast sets out. */
 export function drawCutoff(plot, cutoff) {
   const x = Math.round(plot.valToPos(cutoff, "x", true));
@@ -18,15 +16,13 @@ export function drawCutoff(plot, cutoff) {
   });
 }
 
-/** Past forecasts, each as it was issued: all where they are few, else some, evenly. */
-export function drawWhole(plot, past, from) {
-  const seen = past.filter(({ steps }) => steps.length && Date.parse(steps.at(-1).target_ts) / 1000 > from);
-  const every = Math.ceil(seen.length / LINES_DRAWN);
+/** Forecasts, each as it was issued. */
+export function drawWhole(plot, forecasts) {
   within(plot, (pen) => {
     pen.strokeStyle = colour("past");
     pen.lineWidth = devicePixelRatio;
     pen.globalAlpha = 0.7;
-    for (const { steps } of seen.filter((_, i) => i % every === 0)) {
+    for (const { steps } of forecasts) {
       steps.forEach((step, i) =>
         pen[i ? "lineTo" : "moveTo"](
           plot.valToPos(Date.parse(step.target_ts) / 1000, "x", true),

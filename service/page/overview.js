@@ -2,10 +2,12 @@
 
 import { get, pathOf } from "./api.js";
 import { Card } from "./card.js";
-import { arrange, el, replace } from "./dom.js";
+import { arrange, el, replace, setText } from "./dom.js";
 import { Filters } from "./filters.js";
 import { notice, noticeOf } from "./notice.js";
+import { whole } from "./numbers.js";
 import { Group } from "./panels.js";
+import { STATES, wordOf } from "./states.js";
 import { Queue, throttle } from "./throttle.js";
 
 const HISTORY = 60;
@@ -15,9 +17,10 @@ const LATER = 5000;
 const AT_ONCE = 4; // a browser has six connections to an address, and the stream has one of them
 
 export class Overview {
-  /** onWanted({search, status}): called once others are wanted. */
-  constructor(onWanted) {
+  /** onWanted({search, status}): called once others are wanted; onTitle(): once the title is another. */
+  constructor(onWanted, onTitle) {
     this.title = "Rollcast";
+    this.onTitle = onTitle;
     this.groups = new Map();
     this.cards = new Map();
     this.ordered = []; // the cards, as the API orders them
@@ -28,14 +31,16 @@ export class Overview {
       onWanted(this.filters);
       this.load(FIRST);
     });
+    this.summary = el("p", { class: "summary" });
     this.message = el("div", {});
     this.list = el("div", { class: "panels" });
-    this.end = el("div", { class: "end quiet", role: "status" });
+    this.end = el("div", { class: "end quiet" });
     this.failure = null; // why what was asked last did not come
     this.element = el(
       "div",
       {},
       el("h1", { class: "hidden", tabindex: "-1" }, "All series"),
+      this.summary,
       this.filters.element,
       this.message,
       this.list,
@@ -51,6 +56,11 @@ export class Overview {
   want({ search, status }) {
     const isOther = this.filters.set(search, status);
     if (isOther || this.hasFailed || !this.generation) this.load(FIRST);
+  }
+
+  /** The link to a series, where it is shown. */
+  linkTo(name) {
+    return this.cards.get(name)?.link;
   }
 
   get hasFailed() {
@@ -160,8 +170,8 @@ export class Overview {
     const groups = [...new Set(names)].sort().map((name) => {
       const group = this.groups.get(name) ?? new Group(name);
       this.groups.set(name, group);
-      if (known.has(name)) group.tell(known.get(name), this.filters.isOn);
       group.fill(byPanel.get(name) ?? []);
+      if (known.has(name)) group.tell(known.get(name), this.filters.isOn);
       return group;
     });
     arrange(
@@ -184,11 +194,24 @@ export class Overview {
   }
 
   tellCounts() {
-    const counts = {};
+    const counts = Object.fromEntries(Object.keys(STATES).map((status) => [status, 0]));
     for (const { statuses } of this.panels) {
       for (const [status, n] of Object.entries(statuses)) counts[status] = (counts[status] ?? 0) + n;
     }
     this.filters.tell(counts);
+    this.summarise(counts);
+  }
+
+  /** What one wants to know in the morning, in a sentence and in the tab's title. */
+  summarise(counts) {
+    const odd = Object.entries(counts).filter(([status, n]) => n && status !== "fresh");
+    const n = odd.reduce((sum, [, each]) => sum + each, 0);
+    const words = odd.map(([status, each]) => `${whole(each)} ${wordOf(status)}`).join(", ");
+    const [all, are] = this.total === 1 ? ["The", "is"] : [`All ${whole(this.total)}`, "are"];
+    const some = `${whole(n)} of ${whole(this.total)} series ${n === 1 ? "is" : "are"} not fresh: ${words}.`;
+    setText(this.summary, n ? some : this.total ? `${all} series ${are} fresh.` : "");
+    this.title = n ? `(${whole(n)}) Rollcast` : "Rollcast";
+    this.onTitle();
   }
 
   tellEnd() {
@@ -196,19 +219,17 @@ export class Overview {
     const advice = this.filters.search && "Names are searched for what you typed, wherever in them.";
     replace(
       this.message,
-      isNone && notice("No series is like that.", advice),
+      isNone && notice("No series is like that", advice),
       isNone && el("p", {}, el("button", { type: "button", onclick: () => this.filters.clear() }, "Show all series")),
     );
+    this.filters.tellFound(this.ordered.length, Boolean(this.following));
     if (this.hasFailed)
       return replace(
         this.end,
         noticeOf(this.failure),
         el("button", { type: "button", onclick: () => this.retry() }, "Try again"),
       );
-    replace(
-      this.end,
-      this.following ? "more as you scroll …" : this.filters.isOn && !isNone && `${this.ordered.length} found`,
-    );
+    replace(this.end, this.following && "more as you scroll …");
   }
 
   retry() {

@@ -1,8 +1,8 @@
 // The panels of the overview: each a heading that tells how it stands, and the cards of its series.
 
 import { arrange, el, replace, setText } from "./dom.js";
-import { count } from "./numbers.js";
-import { ago, due, duration, rhythm, seconds } from "./time.js";
+import { count, whole } from "./numbers.js";
+import { ago, due, duration, rhythm, Times } from "./time.js";
 
 export class Group {
   constructor(name) {
@@ -21,6 +21,7 @@ export class Group {
   /** Tell how the panel stands. isFiltered: not all of its series are wanted. */
   tell(panel, isFiltered) {
     this.panel = panel;
+    this.times = new Times(panel.interval);
     this.isFiltered = isFiltered;
     this.tick();
   }
@@ -38,16 +39,20 @@ export class Group {
   tick() {
     const { panel } = this;
     if (!panel) return;
-    const ahead = `${count(panel.horizon, "step")} ahead (${duration(panel.horizon * seconds(panel.interval))})`;
+    const ahead = `${count(panel.horizon, "step")} ahead (${duration(panel.horizon * this.times.seconds)})`;
     const model = panel.model ? `served by ${panel.model} v${panel.model_version}` : "no model yet";
     const refit = panel.next_refit ? `refit ${due(panel.next_refit)}` : null;
-    setText(
-      this.about,
-      [count(panel.series, "series", "series"), rhythm(panel.interval), ahead, model, refit]
-        .filter(Boolean)
-        .join(" · "),
-    );
+    setText(this.about, [this.series(), rhythm(panel.interval), ahead, model, refit].filter(Boolean).join(" · "));
     this.tellTrouble();
+  }
+
+  series() {
+    const all = count(this.panel.series, "series", "series");
+    return this.isFiltered ? `${whole(this.list.children.length)} of ${all} shown` : all;
+  }
+
+  reason(run) {
+    return this.times.within(run.reason);
   }
 
   tellTrouble() {
@@ -61,8 +66,11 @@ export class Group {
     replace(
       this.trouble,
       isEmpty && !failed && `No series yet: the first fetch makes them.${first}`,
-      isEmpty && !failed && fetch && ` The last one ended ${fetch.outcome}: ${fetch.reason || "it brought nothing"}.`,
-      failed && `The last fetch failed ${ago(fetch.ended ?? fetch.started)}: ${fetch.reason}. `,
+      isEmpty &&
+        !failed &&
+        fetch &&
+        ` The last one ended ${fetch.outcome}: ${this.reason(fetch) || "it brought nothing"}.`,
+      failed && `The last fetch failed ${ago(fetch.ended ?? fetch.started)}: ${this.reason(fetch)}. `,
       failed && panel.next_fetch && `It is tried again ${due(panel.next_fetch)}. `,
       (failed || fetch) && [" To see what the source has: ", el("code", {}, `rollcast fetch ${panel.name} --dry-run`)],
     );

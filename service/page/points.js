@@ -1,6 +1,7 @@
 // From the API's answers to lines over one axis. A point is [seconds since 1970, value]; a value of null ends a line.
 
 const GAP = 5; // usual distances without a value, from which on a line is not drawn across
+const WHOLE_DRAWN = 40; // of past forecasts as they were issued
 
 /** What was observed. most: where there are so many they are a selection, whose distances say nothing. */
 export function observedOf(observations, most) {
@@ -20,18 +21,31 @@ export function fanOf({ cutoff, steps }, levels, observed) {
 
 /** What was forecast of each time seen, so many steps before: mean, and upper and lower of the narrowest level. */
 export function pastOf(forecasts, step, from, to) {
-  const made = new Map(); // newest first, so the oldest of a target is set first and the newest stays
-  for (const { steps } of forecasts.toReversed()) {
-    const told = steps[step - 1];
-    const x = told && at(told.target_ts);
-    if (x >= from && x <= to) made.set(x, told);
-  }
+  const made = new Map();
+  for (const [ts, told] of madeBefore(forecasts, step)) if (at(ts) >= from && at(ts) <= to) made.set(at(ts), told);
   const targets = [...made.keys()].sort((a, b) => a - b);
   const level = Object.keys(made.get(targets[0])?.intervals ?? {}).sort((a, b) => a - b)[0];
   const line = (value) => withGaps(targets.map((x) => [x, value(made.get(x)) ?? null]));
   const mean = line((told) => told.mean);
   if (level === undefined) return [mean];
   return [mean, line((told) => told.intervals[level]?.[1]), line((told) => told.intervals[level]?.[0])];
+}
+
+/** Time → what was forecast of it so many steps before. */
+export function madeBefore(forecasts, step) {
+  const made = new Map(); // newest first, so the oldest of a target is set first and the newest stays
+  for (const { steps } of forecasts.toReversed()) {
+    const told = steps.find((each) => each.step === step);
+    if (told) made.set(told.target_ts, told);
+  }
+  return made;
+}
+
+/** The forecasts that speak of times after `from`, and those of them that are drawn: all where few, else some, evenly. */
+export function wholeOf(forecasts, from) {
+  const seen = forecasts.filter(({ steps }) => steps.length && at(steps.at(-1).target_ts) > from);
+  const every = Math.ceil(seen.length / WHOLE_DRAWN);
+  return { seen, drawn: seen.filter((_, i) => i % every === 0) };
 }
 
 /** Lines over the times of all of them; where one has no point it is undefined, and drawn across. */

@@ -1,9 +1,9 @@
 // The runs of a panel's jobs, newest first, with their reasons.
 
 import { get } from "./api.js";
-import { el, replace } from "./dom.js";
+import { el, replace, setText } from "./dom.js";
 import { noticeOf } from "./notice.js";
-import { choice, table } from "./table.js";
+import { choice, Table } from "./table.js";
 import { duration, exactly } from "./time.js";
 
 const PAGE = 15;
@@ -11,10 +11,14 @@ const JOBS = ["fetch", "score", "refit", "forecast", "prune"];
 const OUTCOMES = ["failed", "ok", "waiting", "running", "interrupted"];
 
 export class Runs {
-  constructor(panel) {
-    Object.assign(this, { panel, job: "", outcome: "", shown: PAGE });
+  /** times: how times are told in its reasons. */
+  constructor(panel, times) {
+    Object.assign(this, { panel, times, job: "", outcome: "", shown: PAGE });
     this.generation = 0; // of what is wanted: answers to older questions are thrown away
-    this.body = el("div", {});
+    this.table = new Table();
+    this.message = el("div", {});
+    this.none = el("p", { class: "quiet" });
+    this.table.element.hidden = true;
     this.button = el("button", { type: "button", hidden: true, onclick: () => this.more() }, "Show earlier runs");
     const all = (names) => [["", "all"], ...names.map((name) => [name, name])];
     this.element = el(
@@ -31,7 +35,9 @@ export class Runs {
           choice("outcome", all(OUTCOMES), "", (outcome) => this.show({ outcome })),
         ),
       ),
-      this.body,
+      this.message,
+      this.none,
+      this.table.element,
       this.button,
     );
   }
@@ -47,16 +53,25 @@ export class Runs {
       });
       if (generation !== this.generation) return;
       this.button.hidden = !next || this.shown >= 1000;
-      replace(
-        this.body,
-        runs.length
-          ? runTable(runs, this.panel)
-          : el("p", { class: "quiet" }, this.job || this.outcome ? "None like that." : "None yet."),
-      );
+      replace(this.message);
+      this.tell(runs);
     } catch (error) {
       if (generation !== this.generation) return;
-      replace(this.body, noticeOf(error));
+      replace(this.message, noticeOf(error));
     }
+  }
+
+  tell(runs) {
+    this.table.element.hidden = runs.length === 0;
+    setText(this.none, runs.length ? "" : this.job || this.outcome ? "None like that." : "None yet.");
+    const columns = [
+      ["started", (run) => exactly(run.started)],
+      ["job", (run) => run.job],
+      ["outcome", (run) => el("span", { class: `outcome is-${run.outcome}` }, run.outcome)],
+      ["took", (run) => took(run.duration_s), "n"],
+      ["reason", (run) => this.times.within(run.reason), "wide"],
+    ];
+    this.table.fill(`The newest runs of panel ${this.panel}`, columns, runs);
   }
 
   show(wanted) {
@@ -68,17 +83,6 @@ export class Runs {
     this.shown = Math.min(1000, 3 * this.shown);
     this.load();
   }
-}
-
-function runTable(runs, panel) {
-  const columns = [
-    ["started", (run) => exactly(run.started)],
-    ["job", (run) => run.job],
-    ["outcome", (run) => el("span", { class: `outcome is-${run.outcome}` }, run.outcome)],
-    ["took", (run) => took(run.duration_s), "n"],
-    ["reason", (run) => run.reason || "–", "wide"],
-  ];
-  return table(`The newest runs of panel ${panel}`, columns, runs);
 }
 
 function took(s) {

@@ -2,22 +2,23 @@
 
 import { Accuracy } from "./accuracy.js";
 import { get, pathOf } from "./api.js";
-import { el, replace, setText } from "./dom.js";
+import { el, replace, retell, setText } from "./dom.js";
 import { Models } from "./models.js";
-import { notice, noticeOf } from "./notice.js";
-import { levelsOf, number, percent, span } from "./numbers.js";
+import { notice, noticeOf, sentence } from "./notice.js";
+import { levelsOf, levelTold, Numbers, percent } from "./numbers.js";
 import { Outlook } from "./outlook.js";
 import { Runs } from "./runs.js";
 import { badge, setBadge, STATES } from "./states.js";
 import { throttle } from "./throttle.js";
 import { due, duration, moment, rhythm, Times, ZONE } from "./time.js";
 
+const HISTORY = 60; // observations, as a card has: from them its numbers know how they are told
 const SOON = 1000;
 const LATER = 5000;
 
 export class SeriesPage {
-  /** back: the address of the overview as it was wanted. */
-  constructor(name, back) {
+  /** back: the address of the overview as it was wanted; known: the series at a glance, where it was there. */
+  constructor(name, back, known = null) {
     this.name = name;
     this.title = `${name} – Rollcast`;
     this.badge = badge("");
@@ -36,6 +37,10 @@ export class SeriesPage {
       this.body,
     );
     this.badge.hidden = true;
+    if (known) {
+      this.series = known; // what one has seen already is not to be waited for
+      this.tell();
+    }
     this.refresh = {
       series: throttle(() => this.guarded(() => this.update()), SOON),
       accuracy: throttle(() => this.guarded(() => this.accuracy.load()), LATER),
@@ -47,20 +52,20 @@ export class SeriesPage {
   /** Read everything anew. */
   async reload() {
     try {
-      this.series = await get(pathOf(this.name));
+      this.series = await this.ask();
       this.hasFailed = false;
     } catch (error) {
       this.hasFailed = true;
       if (!this.outlook)
         replace(
           this.body,
-          error.status === 404 ? notice(`There is no series ${this.name}.`, error.hint) : noticeOf(error),
+          error.status === 404 ? notice(`There is no series ${this.name}`, error.hint) : noticeOf(error),
         );
       return;
     }
     if (this.hasLeft) return;
-    if (!this.outlook) this.build();
     this.tell();
+    if (!this.outlook) this.build();
     await this.outlook.load(); // what one comes for is not to wait for the rest
     if (this.hasLeft) return;
     await Promise.all([this.accuracy.load(), this.models.load(), this.runs.load()]);
@@ -91,20 +96,23 @@ export class SeriesPage {
   }
 
   build() {
-    const times = new Times(this.series.interval);
-    this.times = times;
-    this.outlook = new Outlook(this.series, times);
-    this.accuracy = new Accuracy(this.name);
-    this.models = new Models(this.name);
-    this.runs = new Runs(this.series.panel);
+    const { times } = this;
+    this.outlook = new Outlook(this.series, times, this.numbers);
+    this.accuracy = new Accuracy(this.name, this.numbers);
+    this.models = new Models(this.name, times);
+    this.runs = new Runs(this.series.panel, times);
     replace(
       this.body,
       [this.outlook, this.accuracy, this.models, this.runs].map((part) => part.element),
     );
   }
 
+  ask() {
+    return get(pathOf(this.name), { history: HISTORY });
+  }
+
   async update() {
-    this.series = await get(pathOf(this.name));
+    this.series = await this.ask();
     if (this.hasLeft) return;
     this.tell();
     await this.outlook.update(this.series);
@@ -124,6 +132,9 @@ export class SeriesPage {
   tell() {
     const { panel, interval, horizon, status, reason, newest } = this.series;
     this.toldAt = Date.now();
+    this.times ??= new Times(interval);
+    this.numbers ??= new Numbers(this.series);
+    this.numbers.learn(this.series);
     this.badge.hidden = false;
     setBadge(this.badge, status);
     const days =
@@ -134,10 +145,10 @@ export class SeriesPage {
       this.about,
       `panel ${panel} · ${rhythm(interval)} · ${horizon} steps ahead (${duration(horizon * this.times.seconds)})${days}`,
     );
-    const { advice, command } = STATES[status] ?? {};
-    replace(
+    const { subject = "", advice, command } = STATES[status] ?? {};
+    retell(
       this.reason,
-      `${reason[0]?.toUpperCase() ?? ""}${reason.slice(1)}.`,
+      sentence(`${subject}${this.times.within(reason)}`),
       advice && [" ", advice],
       command && [" ", el("code", {}, command(panel))],
     );
@@ -160,17 +171,23 @@ export class SeriesPage {
     const facts = [
       [
         "Newest value",
-        newest ? number(newest.value) : "–",
+        newest ? this.numbers.tell(newest.value) : "–",
         newest
           ? `${this.times.brief(newest.ts)}, ${duration(age + (Date.now() - this.toldAt) / 1000)} ago`
           : "nothing observed yet",
+        newest?.value,
       ],
       [
         "Next forecast",
-        next ? number(next.mean) : "–",
+        next ? this.numbers.tell(next.mean) : "–",
         next
-          ? `${this.times.brief(next.target_ts)}${level ? `, ${level} %: ${span(next.intervals[level])}` : ""}`
+          ? [
+              this.times.brief(next.target_ts),
+              level && `, ${levelTold(level)}: `,
+              level && el("span", { class: "figure" }, this.numbers.span(next.intervals[level])),
+            ]
           : "none yet",
+        next?.mean,
       ],
       [
         "Against the naive",
@@ -191,10 +208,11 @@ export class SeriesPage {
           el("div", {}, el("dt", {}, name), el("dd", { class: "value" }), el("dd", { class: "quiet" })),
         ),
       );
-    facts.forEach(([, value, more], i) => {
+    facts.forEach(([, value, more, exact], i) => {
       const [, shown, told] = this.facts.children[i].children;
       setText(shown, value);
-      setText(told, more);
+      shown.title = exact ?? "";
+      retell(told, more);
     });
   }
 }

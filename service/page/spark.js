@@ -1,20 +1,20 @@
 // The small chart of a card: the newest observations, the forecast after them, and its bands.
 
 import { svg } from "./dom.js";
-import { count, levelsOf, number, span } from "./numbers.js";
+import { count, levelsOf, levelTold } from "./numbers.js";
 
 const WIDTH = 300;
 const HEIGHT = 72;
 const PAD = 3;
 
-/** The chart of a series at a glance; null where there is nothing to draw. */
-export function spark({ name, history, ahead }) {
+/** The chart of a series at a glance, whose numbers are told so; null where there is nothing to draw. */
+export function spark({ name, history, ahead }, numbers) {
   const past = history ?? [];
   const steps = ahead ?? [];
   if (past.length + steps.length < 2) return null;
   const levels = levelsOf(steps[0]);
   const x = scale(timesOf(past, steps), 0, WIDTH);
-  const y = scale(rangeOf(past, steps, levels), HEIGHT - PAD, PAD);
+  const y = scale(rangeOf(past, steps, levels, numbers.least), HEIGHT - PAD, PAD);
   const point = (ts, value) => `${x(Date.parse(ts)).toFixed(1)} ${y(value).toFixed(1)}`;
   const last = past.at(-1);
   const start = last ? [point(last.ts, last.value)] : [];
@@ -32,7 +32,7 @@ export function spark({ name, history, ahead }) {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       preserveAspectRatio: "none",
       role: "img",
-      "aria-label": told(name, past, steps, levels),
+      "aria-label": told(name, past, steps, levels, numbers),
     },
     bands,
     last && svg("path", { class: "line observed", d: path(past.map(({ ts, value }) => point(ts, value))) }),
@@ -42,15 +42,15 @@ export function spark({ name, history, ahead }) {
 }
 
 /** What the chart shows, in words. */
-function told(name, past, steps, levels) {
+function told(name, past, steps, levels, numbers) {
   const values = past.map(({ value }) => value);
   const seen = past.length
-    ? `${count(past.length, "observation")} from ${number(Math.min(...values))} to ${number(Math.max(...values))}, the last ${number(values.at(-1))}`
+    ? `${count(past.length, "observation")} from ${numbers.tell(Math.min(...values))} to ${numbers.tell(Math.max(...values))}, the last ${numbers.tell(values.at(-1))}`
     : "no observation";
   const end = steps.at(-1);
   if (!end) return `${name}: ${seen}; no forecast`;
-  const band = levels.length ? `, ${levels[0]} % between ${span(end.intervals[levels[0]])}` : "";
-  return `${name}: ${seen}; forecast ${number(steps[0].mean)} next, ${number(end.mean)} after ${count(steps.length, "step")}${band}`;
+  const band = levels.length ? `, ${levelTold(levels[0])} between ${numbers.span(end.intervals[levels[0]])}` : "";
+  return `${name}: ${seen}; forecast ${numbers.tell(steps[0].mean)} next, ${numbers.tell(end.mean)} after ${count(steps.length, "step")}${band}`;
 }
 
 function timesOf(past, steps) {
@@ -60,13 +60,18 @@ function timesOf(past, steps) {
   return [Math.min(...times), Math.max(...times)];
 }
 
-/** From the lowest to the highest of lines and bands; a band so wide that it would flatten the rest is cut. */
-function rangeOf(past, steps, levels) {
+/**
+ * From the lowest to the highest of lines and bands; a band so wide that it would flatten the rest is cut, and what
+ * differs by less than `least` is drawn flat.
+ */
+function rangeOf(past, steps, levels, least) {
   const lines = [...past.map(({ value }) => value), ...steps.map(({ mean }) => mean)];
   const [low, high] = [Math.min(...lines), Math.max(...lines)];
   const room = 1.5 * (high - low || Math.abs(high) || 1);
   const ends = steps.flatMap((step) => levels.flatMap((level) => step.intervals[level]));
-  return [Math.max(low - room, Math.min(low, ...ends)), Math.min(high + room, Math.max(high, ...ends))];
+  const from = Math.max(low - room, Math.min(low, ...ends));
+  const to = Math.min(high + room, Math.max(high, ...ends));
+  return to - from < least ? [low, low] : [from, to];
 }
 
 function scale([from, to], start, end) {

@@ -4,9 +4,9 @@ import { el, setText } from "./dom.js";
 
 const fetches = (panel) => `rollcast fetch ${panel} --dry-run`;
 
-/** In order of urgency; `advice` is a sentence, `command` what to type. */
+/** `subject` is what the reason speaks of, where it does not say so; `advice` a sentence, `command` what to type. */
 export const STATES = {
-  fresh: { word: "fresh", sign: "●" },
+  fresh: { word: "fresh", sign: "●", subject: "the forecast is " },
   stale: {
     word: "stale",
     sign: "◐",

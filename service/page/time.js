@@ -27,6 +27,8 @@ const dayFormat = format(DATE);
 
 const counted = (n, unit) => `${n} ${n === 1 ? NAMES[unit].replace(/s$/, "") : NAMES[unit]}`;
 
+const TOLD = /(?:(\d{4}-\d\d-\d\d) )?(?<![\w:])(\d\d:\d\d(?::\d\d)?)Z/g; // as the daemon writes times in its texts
+
 let skew = 0; // of the daemon's clock against this one, in milliseconds
 
 /** Learn the daemon's time from an answer's Date, which has whole seconds. */
@@ -40,9 +42,14 @@ export function now() {
   return Date.now() + skew;
 }
 
-/** The time of day of a moment in the viewer's own clock. */
-export function clock(moment) {
-  return clockFormat.format(moment);
+/** A moment's time of day. */
+function clock(ts) {
+  return clockFormat.format(new Date(ts));
+}
+
+/** The day that it is in UTC. */
+function today() {
+  return new Date(now()).toISOString().slice(0, 10);
 }
 
 /** A moment with its date, left out where it is today's. */
@@ -59,7 +66,7 @@ export function exactly(ts) {
 }
 
 /** An interval as the API writes it, in seconds. */
-export function seconds(interval) {
+function seconds(interval) {
   const [, n, unit] = /^(\d+)([a-z]+)$/.exec(interval) ?? [null, 1, "h"];
   return n * (UNITS[unit] ?? UNITS.h);
 }
@@ -112,6 +119,11 @@ export class Times {
     if (this.daily && date % (DAY * 1000) === 0) return this.utcDay.format(date);
     if (this.daily && clockFormat.format(date) === "00:00") return this.formats.day.format(date);
     return this.formats.full.format(date);
+  }
+
+  /** A text of the daemon's, the times in it told likewise. */
+  within(text) {
+    return text.replace(TOLD, (_, day, time) => (day ? this.tell(`${day}T${time}Z`) : clock(`${today()}T${time}Z`)));
   }
 
   /** Likewise, without the date where it is today's. */

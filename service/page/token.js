@@ -43,7 +43,7 @@ function ask(refused) {
       el("button", { type: "submit" }, "Show the forecasts"),
     );
     const dialog = el("dialog", { class: "token", "aria-labelledby": "token-title" }, form);
-    dialog.addEventListener("cancel", (event) => event.preventDefault()); // there is nothing to see without it
+    dialog.addEventListener("close", () => dialog.isConnected && open()); // there is nothing to see without it
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const given = field.value.trim();
@@ -53,12 +53,14 @@ function ask(refused) {
         return;
       }
       sessionStorage.setItem(KEY, given);
-      dialog.close();
       dialog.remove();
       resolve();
     });
+    const open = () => {
+      dialog.showModal();
+      field.focus();
+    };
     document.body.append(dialog);
-    dialog.showModal();
-    field.focus();
+    open();
   });
 }

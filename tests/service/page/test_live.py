@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from db import queries
 from jobs.fetch import fetch
 from service.api import stream
-from tests.service.page.conftest import visiting
+from tests.service.page.conftest import PHONE, visiting
 from tests.service.page.lived import HOUR, newest_hour
 
 NEXT_SERIES = re.compile(r"/series\?.*next=")
@@ -44,7 +44,7 @@ def test_an_event_changes_the_card_without_a_reload(visit, live, bring, clock):
     page.evaluate("window.marked = true")
     clock.now += HOUR
     bring("hall", 4321.0)
-    expect(value).to_have_text("4,321")
+    expect(value).to_have_text("4,321.0")
     assert unloaded(page)
 
 
@@ -84,6 +84,31 @@ def test_a_daemon_that_goes_is_told_with_the_time_and_what_to_do(visit, live, se
     expect(page.get_by_role("alert")).to_be_empty()
 
 
+def test_a_series_opened_while_the_daemon_is_gone_says_once_that_it_is(visit, live, server):
+    live("hall")
+    page = visit.go()
+    is_live(page)
+    server.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The daemon does not answer since")
+    page.get_by_role("link", name="hall").click()
+    expect(page.locator(".title")).to_contain_text("fresh")
+    expect(page.locator("main .notice")).to_be_attached()
+    expect(page.locator(".notice").filter(visible=True)).to_have_count(1)
+
+
+def test_since_when_the_daemon_is_gone_is_told_with_its_date(visit, server):
+    page = visit.go()
+    is_live(page)
+    page.clock.install()
+    server.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The daemon does not answer since")
+    page.clock.fast_forward("24:00:00")
+    page.clock.run_for(20_000)
+    told = re.compile(r"since \d+ \w+ \d{4}, \d\d:\d\d")
+    expect(page.get_by_role("alert")).to_contain_text(told)
+    expect(page.locator("#live")).to_contain_text(told)
+
+
 def test_what_happened_while_the_daemon_was_away_is_told_when_it_is_back(visit, live, server, bring, clock):
     live("hall")
     page = visit.go()
@@ -92,7 +117,7 @@ def test_what_happened_while_the_daemon_was_away_is_told_when_it_is_back(visit, 
     clock.now += HOUR
     bring("hall", 4321.0)
     server.start()
-    expect(page.locator(".card .value")).to_have_text("4,321")
+    expect(page.locator(".card .value")).to_have_text("4,321.0")
 
 
 def test_a_page_opened_before_the_daemon_answers_says_so_and_fills_itself(visit, live, server):
@@ -119,6 +144,20 @@ def test_a_token_is_asked_for_once_and_kept_for_the_tab(browser, serve, live, lo
         is_live(page)
         page.reload()
         expect(page.locator(".card")).to_contain_text("hall")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_token_is_asked_for_however_often_one_escapes(browser, serve):
+    with visiting(browser, serve(token="open-sesame").url) as visit:
+        page = visit.go()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        for _ in range(3):
+            page.keyboard.press("Escape")
+        page.wait_for_timeout(100)
+        expect(page.locator("#token")).to_be_focused()
+        page.keyboard.type("open-sesame")
+        page.keyboard.press("Enter")
+        expect(page.locator(".panel")).to_contain_text("demand")
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
@@ -200,3 +239,20 @@ def test_ages_grow_while_nothing_happens(visit, live, clock):
     age = page.locator(".card .age")
     expect(age).to_have_text(re.compile(r"^\d+ s ago$"))
     expect(age).not_to_have_text(age.inner_text())
+
+
+def test_an_event_leaves_the_focus_and_the_place_of_scrolling_where_they_were(visit, live, bring, clock):
+    live("hall")
+    visit.page.set_viewport_size(PHONE)
+    page = visit.go("#/series/hall")
+    is_live(page)
+    unfold = page.get_by_text("What was observed, and what was forecast, as a table")
+    unfold.click()
+    expect(unfold).to_be_focused()
+    rows = page.get_by_role("region", name="The last 30 observations of hall")
+    rows.evaluate("element => (element.scrollLeft = 30)")
+    clock.now += HOUR
+    bring("hall", 4321.0)
+    expect(rows.locator("tbody tr").first).to_contain_text("4,321")
+    expect(unfold).to_be_focused()
+    assert rows.evaluate("element => element.scrollLeft") == 30

@@ -61,7 +61,7 @@ def test_a_series_page_tells_everything_about_it(show, look):
     page = show("#/series/hall")
     expect(page.get_by_role("heading", level=1)).to_have_text("hall")
     expect(page.locator(".u-wrap")).to_have_count(3)
-    expect(page.locator(".why")).to_have_text("Made from the newest observation.")
+    expect(page.locator(".why")).to_have_text("The forecast is made from the newest observation.")
     expect(page.get_by_role("region", name="The newest models of panel demand")).to_contain_text("serving")
     expect(page.get_by_role("region", name="The newest runs of panel demand")).to_contain_text("took longer than 10m")
     expect(page.locator("section").nth(1)).to_contain_text("the 80 % intervals held")

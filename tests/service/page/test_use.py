@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from db import queries
 from db.times import to_us
-from tests.service.page.conftest import visiting
+from tests.service.page.conftest import DESKTOP, visiting
 from tests.service.page.lived import HOUR, ODD, newest_hour
 
 ALL = [ODD, "attic", "cellar", "hall", "hill", "loft"]
@@ -206,7 +206,7 @@ def test_a_late_answer_does_not_take_the_place_of_a_newer_choice(series):
 def test_a_series_that_was_left_asks_for_nothing_more(show, tab):
     page = tab.page
     asked = len(tab.asked)
-    with held(page, r"/series/hill\?$"):
+    with held(page, r"/series/hill\?history=60$"):
         show("#/series/hill")
         expect(page.get_by_role("heading", level=1)).to_have_text("hill")
         show()
@@ -217,9 +217,54 @@ def test_a_series_that_was_left_asks_for_nothing_more(show, tab):
 def test_times_are_the_viewers_and_the_zone_is_stated(browser, house, show):
     with visiting(browser, house.url, "Asia/Tokyo") as visit:
         for page, zone in ((show(), "Europe/Berlin"), (visit.go(), "Asia/Tokyo")):
-            expect(page.locator("#zone")).to_have_text(f"Times in {zone}")
+            expect(page.locator("header #zone")).to_have_text(f"Times in {zone}")
             target = (newest_hour(house.clock) + HOUR).astimezone(ZoneInfo(zone))
             expect(page.locator(".card", has_text="hall").locator(".next")).to_contain_text(f"{target:%H}:00")
+
+
+def test_times_in_the_daemons_reasons_are_the_viewers(show, house):
+    since = (newest_hour(house.clock) - 5 * HOUR).astimezone(ZoneInfo("Europe/Berlin"))
+    told = f"o observation since {since.day} {since:%b %Y, %H:%M}, "
+    page = show()
+    expect(page.locator(".card", has_text="attic").locator(".reason")).to_contain_text(told)
+    page = show("#/series/attic")
+    expect(page.locator(".why")).to_contain_text(told)
+
+
+WITHIN = "async (text) => new (await import('/static/time.js')).Times('1h').within(text)"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("it fails since 2026-07-01 22:30:10Z: no route", "it fails since 2 Jul 2026, 00:30: no route"),
+        ("none from 2026-07-01 10:00Z to now", "none from 1 Jul 2026, 12:00 to now"),
+        ("2026-07-01T10:00:00Z is what the source wrote", "2026-07-01T10:00:00Z is what the source wrote"),
+    ],
+)
+def test_only_times_that_the_daemon_writes_are_told_anew(tab, text, told):
+    assert tab.page.evaluate(WITHIN, text) == told
+
+
+def test_a_time_of_day_in_a_reason_is_the_viewers_too(tab):
+    assert re.fullmatch(r"since 1[67]:05", tab.page.evaluate(WITHIN, "since 15:05:00Z"))
+
+
+def test_a_hint_begins_and_ends_like_a_sentence(show):
+    page = show("#/series/hell")
+    hint = page.locator("main .notice p").nth(1)
+    expect(hint).to_have_text(re.compile(r"^[A-Z].*[.?!]$"))
+
+
+def test_a_command_is_not_broken_where_it_fits_into_a_line(show):
+    page = show("#/series/attic")
+    code = page.locator(".why code")
+    expect(code).to_be_visible()
+    one_line = code.bounding_box()["height"]
+    for width in range(500, 1000, 50):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert code.bounding_box()["height"] == one_line
+    page.set_viewport_size(DESKTOP)
 
 
 def test_a_whole_day_is_the_same_date_everywhere(browser, server, sessions, panels, panel, clock):
