@@ -63,7 +63,9 @@ def section(folder: Path, effort: Effort) -> Section:
         " halted (SIGSTOP). `cores` is how many the workers got meanwhile. With pauses each connection waits so long"
         f" between an answer and its next question. The last column is the p99 of {WHOLE:.0f} s in one: the ends of"
         f" refits are in it, and the {2 * SERIES:,} forecasts that follow them in transactions of {BATCH}: after each"
-        " commit, all answers are made anew.",
+        " commit, all answers are made anew. What wrk measures has its own waits for a core in it; how long in each"
+        " second the server's main thread was ready to run and had none is what the scheduler says of it"
+        " (/proc/…/schedstat).",
         (
             "load",
             "idle: answers/s",
@@ -76,6 +78,8 @@ def section(folder: Path, effort: Effort) -> Section:
             "p99, times as long",
             "asked",
             "p99 of the whole",
+            "the server waited, idle: ms/s",
+            "refitting",
         ),
         lines,
     )
@@ -133,13 +137,14 @@ def used(process: psutil.Process) -> float:
 
 def line(server: Server, workers: Sequence[psutil.Process], told: str, load: Load, effort: Effort) -> list[str]:
     """The cells of one load."""
-    idle, busy, shares = [], [], []
+    idle, busy, shares, waits = [], [], [], []
     ask = partial(wrk, server.url, load, effort.seconds)
     for _ in range(effort.rounds):
-        (still, busily), got = during_refits(server, load, partial(in_turns, ask, workers))
+        (still, busily), got, waited = during_refits(server, load, partial(in_turns, ask, server, workers))
         idle.append(still)
         busy.append(busily)
         shares.append(sum(got))
+        waits.append(waited)
     longer = Ratios([b.p99 / i.p99 for i, b in zip(idle, busy, strict=True)], at_most=TIMES_AS_LONG)
     whole = wrk(server.url, load, WHOLE).p99
     return [
@@ -150,15 +155,33 @@ def line(server: Server, workers: Sequence[psutil.Process], told: str, load: Loa
         str(longer),
         longer.asked,
         number(whole),
+        *(number(statistics.median(each)) for each in zip(*waits, strict=True)),
     ]
 
 
-def in_turns(ask: Callable[[], Reach], workers: Sequence[psutil.Process]) -> tuple[tuple[Reach, Reach], list[float]]:
-    """What was reached with the workers halted, and with both at work; and what share of a core each got."""
+def in_turns(
+    ask: Callable[[], Reach], server: Server, workers: Sequence[psutil.Process]
+) -> tuple[tuple[Reach, Reach], list[float], tuple[float, float]]:
+    """What was reached with the workers halted, and with both at work; what share of a core each of them got; and how
+    long the server waited for one, in both, in ms a second.
+    """
     with halted(workers):
-        idle = ask()
-    busy, got = cores(workers, ask)
-    return (idle, busy), got
+        idle, idly = waiting(server, ask)
+    (busy, busily), got = cores(workers, partial(waiting, server, ask))
+    return (idle, busy), got, (idly, busily)
+
+
+def waiting(server: Server, during: Callable[[], R]) -> tuple[R, float]:
+    """What came of something, and how long the server's main thread waited for a core meanwhile, in ms a second."""
+    before, began = waited(server), time.monotonic()
+    result = during()
+    return result, (waited(server) - before) / (time.monotonic() - began) * 1000
+
+
+def waited(server: Server) -> float:
+    """Seconds up to now in which the server's main thread could have run, and had no core: see proc(5)."""
+    pid = server.process.pid
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def during_refits(server: Server, load: Load, measure: Callable[[], R]) -> R:

@@ -20,6 +20,7 @@ from models.errors import BadModelBytesError, ModelError
 from models.forecaster import Forecaster
 
 BATCH = 50  # series a transaction: more would hold the lock long; fewer, and answers would be made anew more often
+TOLD = 10  # series, one by one
 
 
 class NoModelError(Exception):
@@ -28,18 +29,35 @@ class NoModelError(Exception):
 
 @dataclass
 class Issued:
-    """What a forecast run did: the forecasts issued, and the series that could not have one, by reason."""
+    """What a forecast run did: how many forecasts were issued, how many series could not have one; and the first of
+    both, to be told: of a thousand series that were too much to read, and to hold.
+    """
 
+    count: int = 0
     forecasts: dict[str, list[NewStep]] = field(default_factory=dict)
+    without: int = 0
     lacking: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.forecasts or self.lacking)
+        return bool(self.count or self.without)
 
     def __str__(self) -> str:
-        return "; ".join(
-            [f"{len(self.forecasts)} issued", *(f"{name}: {reason}" for name, reason in self.lacking.items())]
-        )
+        told = [f"{self.count} issued", *(f"{name}: {reason}" for name, reason in self.lacking.items())]
+        if self.without > len(self.lacking):
+            told.append(f"none of {self.without - len(self.lacking)} more")
+        return "; ".join(told)
+
+    def add(self, name: str, steps: list[NewStep]) -> None:
+        """Note a forecast."""
+        self.count += 1
+        if len(self.forecasts) < TOLD:
+            self.forecasts[name] = steps
+
+    def lack(self, name: str, reason: str) -> None:
+        """Note why a series has none."""
+        self.without += 1
+        if len(self.lacking) < TOLD:
+            self.lacking[name] = reason
 
 
 @dataclass(frozen=True)
@@ -93,11 +111,11 @@ def _forecast(
     try:
         made = make(forecaster, panel, series.name, pairs, errors)
     except ModelError as error:
-        issued.lacking[series.name] = str(error)
+        issued.lack(series.name, str(error))
         return None
     if not queries.issue(session, series.id, champion.id, cutoff, now, made.steps, unit=made.unit, scale=made.scale):
         return None
-    issued.forecasts[series.name] = made.steps
+    issued.add(series.name, made.steps)
     told = Forecasted(cutoff, now, champion.kind, champion.version, FirstStep.of(made.steps[0]))
     return told.of(panel.name, series.name)
 

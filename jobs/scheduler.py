@@ -279,6 +279,9 @@ class Scheduler:
 
         issued = self._run("forecast", panel.name, work, keep_idle=False)
         if issued is not None and (announce or panel.interval >= SLOW):
+            if issued.count > len(issued.forecasts):
+                log.info("%s  %d forecasts issued", panel.name, issued.count)
+                return
             for name, steps in issued.forecasts.items():
                 log.info("%s  %s", panel.name, _told(name, steps))
 

@@ -9,7 +9,7 @@ import pytest
 from db import queries
 from jobs.fetch import fetch
 from jobs.fit import fit
-from jobs.forecast import NoModelError, context, forecast, make
+from jobs.forecast import TOLD, Issued, NoModelError, context, forecast, make
 from jobs.refit import refit
 from jobs.score import score
 from models.forecaster import Forecaster
@@ -35,6 +35,16 @@ def ledger(sessions, name="a"):
 def test_each_series_gets_a_forecast_of_every_step(sessions, panel, clock, ready):
     issued = forecast(sessions, panel, clock)
     assert len(issued.forecasts["a"]) == 3
+
+
+def test_of_many_series_the_first_are_told_one_by_one_and_the_others_counted():
+    issued = Issued()
+    for k in range(12):
+        issued.add(f"a{k}", [])
+        issued.lack(f"b{k}", "too short")
+    assert (issued.count, list(issued.forecasts)) == (12, [f"a{k}" for k in range(TOLD)])
+    assert str(issued).startswith("12 issued; b0: too short; b1: too short; ")
+    assert str(issued).endswith("; b9: too short; none of 2 more")
 
 
 def test_the_targets_follow_the_newest_observation(sessions, panel, clock, ready):

@@ -64,6 +64,21 @@ def test_from_nothing_it_fetches_refits_and_forecasts(start, count, walk):
     wait_until(lambda: count(Forecast) == 1)
 
 
+@pytest.mark.parametrize(("series", "lines"), [(2, ["p  a0 ", "p  a1 "]), (11, ["p  11 forecasts issued"])])
+def test_a_few_forecasts_are_logged_one_by_one_and_many_in_a_line(start, count, source, caplog, series, lines):
+    caplog.set_level("INFO", "rollcast")
+    for k in range(series):
+        source.put(f"a{k}", np.random.default_rng(k).normal(size=200).cumsum())
+    start()
+    wait_until(lambda: count(Run, Run.job == "forecast", Run.outcome == "ok") > 0)
+
+    def told():
+        return [line for line in caplog.messages if "steps, 80 %" in line or "issued" in line]
+
+    wait_until(lambda: len(told()) == len(lines))
+    assert all(line.startswith(begin) for line, begin in zip(told(), lines, strict=True))
+
+
 def test_it_ticks_while_it_runs_and_not_before(start, sessions, panel, means):
     idle = Scheduler([panel], sessions, Workers(1, timedelta(seconds=1)), utc_now, means)
     assert not idle.is_ticking()
