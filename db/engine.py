@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 Sessions = sessionmaker[Session]
 
 READING = "rollcast_reading"
-READERS = 40
+READERS = 8  # connections that are kept: the API has three threads, and others read beside them
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",  # a power cut may lose the last commits, never corrupt; a killed process loses nothing
@@ -77,7 +77,6 @@ def reader(url: str) -> Engine:
     A session sees one state of it, whatever is committed meanwhile.
     """
     path = sqlite_path(url).resolve()
-    # As many connections as the API has threads.
     engine = create_engine(
         URL.create("sqlite", database=path.as_uri(), query={"mode": "ro", "uri": "true"}), pool_size=READERS
     )

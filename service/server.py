@@ -12,6 +12,9 @@ from service.settings import ApiSettings
 
 SWITCH = 0.0005  # seconds
 TO_END = 1  # seconds that questions under way may take
+# Threads that answer what is not kept. Python lets one work at a time: with the forty that there would be by default,
+# each waits for all others at every row that it reads, and answers take twice as long. Two may be at something long.
+THREADS = 3
 FILES = 8_192  # open at once: a stream is one, and a thousand may be open where the usual limit is 1,024
 SILENCE = timedelta(seconds=10)  # after which the server counts as hung
 
@@ -24,6 +27,7 @@ class Server:
     ) -> None:
         # Every short command imports this file too, and would wait for these.
         import uvicorn
+        from anyio.to_thread import current_default_thread_limiter
 
         from service.api import create_app
         from service.heads import LimitedHeads
@@ -31,6 +35,7 @@ class Server:
         self._scheduler = scheduler
         self._clock = clock
         self._seen: datetime | None = None
+        self._threads = current_default_thread_limiter
         app = create_app(
             lambda: scheduler.panels,
             readers,
@@ -69,7 +74,8 @@ class Server:
         return answers and self._scheduler.is_ticking()
 
     async def _see(self) -> None:
-        """Asked by the server's own loop, every second that it is at work."""
+        """Asked by the server's own loop when it begins, and every second that it is at work."""
+        self._threads().total_tokens = THREADS
         self._seen = self._clock()
 
 

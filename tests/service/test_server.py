@@ -4,10 +4,11 @@ import asyncio
 import resource
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 
 from db import engine
 from service.heads import LimitedHeads
-from service.server import Server, allow_files
+from service.server import THREADS, Server, allow_files
 from service.settings import ApiSettings
 
 
@@ -57,6 +58,14 @@ def test_it_is_not_well_once_the_scheduler_hangs(server, scheduler):
 
 def test_no_head_is_read_without_an_end_and_no_socket_is_opened_that_nothing_answers(server):
     assert (server._uvicorn.config.http, server._uvicorn.config.ws) == (LimitedHeads, "none")
+
+
+def test_few_threads_answer(server):
+    async def threads():
+        await server._uvicorn.config.callback_notify()
+        return current_default_thread_limiter().total_tokens
+
+    assert asyncio.run(threads()) == THREADS
 
 
 @pytest.fixture
