@@ -1,8 +1,7 @@
 """How the daemon's memory is kept, where the C library is glibc.
 
 By itself glibc opens a heap for each of many threads, and keeps in them whatever is smaller than the largest piece
-that was ever freed. Answers of some megabytes, made in forty threads, leave holes in all of them: the process grows for
-hours.
+that was ever freed. Answers of some megabytes, jobs and events leave holes in all of them: the process grows for hours.
 """
 
 import ctypes

@@ -30,9 +30,10 @@ AROUND = LONGEST_QUESTION + 1_500  # bytes that an answer takes besides its own,
 LARGE = 100_000  # bytes: what is done to so many is not done in the loop, which all others wait for
 
 # They grow by themselves: an answer whose ages alone are others is the same.
-AGES = re.compile(rb'("(?:data_age|data|forecast|model)_s":)(\d+)')
+AGE = rb'"(?:data_age|data|forecast|model)_s":'
+AGES = re.compile(rb"(%s)(\d+)" % AGE)
 # Likewise the moment as of which it is told, where none was asked for; one that was is in the question.
-MOMENTS = re.compile(rb'"(?:(?:data_age|data|forecast|model)_s":\d+|as_of":"[^"]*")')
+MOMENTS = re.compile(rb'%s\d+|"as_of":"[^"]*"' % AGE)
 LENGTH = b"content-length"
 OF_THE_BODY = (LENGTH, b"content-type", b"content-encoding")
 UNTIL = "rollcast-until"  # seconds since 1970
